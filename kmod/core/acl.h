@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Permission: who may publish and subscribe to what.
+ *
+ * Rules are an ordered list, replaced as a whole under RCU. The first rule
+ * whose subject and filter match decides. Without any rule all is allowed;
+ * with rules and no match the answer is acl_default.
+ */
+#ifndef KMQTT_CORE_ACL_H
+#define KMQTT_CORE_ACL_H
+
+#include <linux/cred.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/uidgid.h>
+
+struct cgroup;
+
+#define KMQTT_ACL_READ		0x1	/* subscribe to it and be sent it */
+#define KMQTT_ACL_WRITE		0x2	/* publish it */
+
+/**
+ * enum kmqtt_acl_subject - whom a rule is about
+ * @KMQTT_ACL_ANY:	everyone
+ * @KMQTT_ACL_UID:	local processes of a user
+ * @KMQTT_ACL_GID:	local processes in a group, supplementary ones too
+ * @KMQTT_ACL_CGROUP:	local processes in a cgroup (v2) or below it
+ * @KMQTT_ACL_USER:	clients with this MQTT user name
+ * @KMQTT_ACL_CLIENT:	sessions with this name (client identifier)
+ */
+enum kmqtt_acl_subject {
+	KMQTT_ACL_ANY = 0,
+	KMQTT_ACL_UID = 1,
+	KMQTT_ACL_GID = 2,
+	KMQTT_ACL_CGROUP = 3,
+	KMQTT_ACL_USER = 4,
+	KMQTT_ACL_CLIENT = 5,
+};
+
+/**
+ * struct kmqtt_identity - who a session is; constant while it is attached
+ * @cred:	opener's credentials, reference held; NULL for a remote client
+ * @cgroup:	opener's cgroup (v2), reference held, or NULL
+ * @user:	MQTT user name, NUL terminated, or NULL
+ * @client_id:	session's name, NUL terminated
+ * @trusted:	an uplink: rules do not apply to it
+ */
+struct kmqtt_identity {
+	const struct cred *cred;
+	struct cgroup *cgroup;
+	const char *user;
+	const char *client_id;
+	bool trusted;
+};
+
+/** kmqtt_identity_init_current() - of the calling process; takes references */
+void kmqtt_identity_init_current(struct kmqtt_identity *id);
+
+/** kmqtt_identity_release() - drop the references. Process context */
+void kmqtt_identity_release(struct kmqtt_identity *id);
+
+/**
+ * struct kmqtt_acl_rule - one rule
+ * @id:		number, given by kmqtt_acl_add(); for del
+ * @subject:	&enum kmqtt_acl_subject
+ * @access:	KMQTT_ACL_READ | KMQTT_ACL_WRITE: what it is about
+ * @allow:	allow or deny it
+ * @uid:	for KMQTT_ACL_UID
+ * @gid:	for KMQTT_ACL_GID
+ * @cgroup:	for KMQTT_ACL_CGROUP; the rule owns a reference
+ * @name:	user name, client identifier, or the cgroup's path, to show; NUL
+ *		terminated, owned by the rule, or NULL
+ * @filter_len:	bytes of @filter
+ * @filter:	topic filter; `%c` and `%u` as a whole level stand for the
+ *		session's name and user name
+ */
+struct kmqtt_acl_rule {
+	u32 id;
+	u8 subject;
+	u8 access;
+	bool allow;
+	kuid_t uid;
+	kgid_t gid;
+	struct cgroup *cgroup;
+	char *name;
+	u32 filter_len;
+	u8 filter[];
+};
+
+struct kmqtt_acl_table;
+
+/**
+ * struct kmqtt_acl - a switch's rules
+ * @table:	RCU; NULL: no rules
+ * @lock:	writers
+ * @next_id:	under @lock
+ * @default_allow: what holds when there are rules and none matches
+ */
+struct kmqtt_acl {
+	struct kmqtt_acl_table __rcu *table;
+	struct mutex lock;
+	u32 next_id;
+	bool default_allow;
+};
+
+void kmqtt_acl_init(struct kmqtt_acl *acl);
+void kmqtt_acl_destroy(struct kmqtt_acl *acl);
+
+/**
+ * kmqtt_acl_check() - may this session do that with this topic name?
+ * @acl:	rules
+ * @who:	session's identity
+ * @access:	KMQTT_ACL_READ or KMQTT_ACL_WRITE
+ * @topic:	a topic name
+ * @len:	its bytes
+ *
+ * Any context, takes no lock; one test if there are no rules.
+ */
+bool kmqtt_acl_check(struct kmqtt_acl *acl, const struct kmqtt_identity *who,
+		     u8 access, const u8 *topic, u32 len);
+
+/**
+ * kmqtt_acl_check_filter() - may this session subscribe to this filter?
+ *
+ * Denied if a deny rule that comes first covers the whole filter, or if
+ * nothing allows any topic of it; what is denied inside an allowed filter is
+ * held back on delivery by kmqtt_acl_check().
+ */
+bool kmqtt_acl_check_filter(struct kmqtt_acl *acl,
+			    const struct kmqtt_identity *who, const u8 *filter,
+			    u32 len);
+
+/**
+ * kmqtt_acl_add() - append a rule, or put it before rule @before
+ * @acl:	rules
+ * @rule:	from kmalloc, owned by the table on success
+ * @before:	id of a rule, 0: at the end
+ *
+ * Process context. Return: 0, -ENOMEM, -ENOENT, -ENOSPC over 4096 rules.
+ */
+int kmqtt_acl_add(struct kmqtt_acl *acl, struct kmqtt_acl_rule *rule, u32 before);
+
+/** kmqtt_acl_del() - remove the rule with this id. Return: 0 or -ENOENT */
+int kmqtt_acl_del(struct kmqtt_acl *acl, u32 id);
+
+/** kmqtt_acl_flush() - remove all */
+void kmqtt_acl_flush(struct kmqtt_acl *acl);
+
+/**
+ * kmqtt_acl_walk() - the rules in order, from the one with index @start
+ *
+ * @fn runs under acl->lock, returns non-zero to stop. Return: the index that
+ * it stopped at, or the number of rules.
+ */
+unsigned int kmqtt_acl_walk(struct kmqtt_acl *acl, unsigned int start,
+			    int (*fn)(void *ctx, const struct kmqtt_acl_rule *r),
+			    void *ctx);
+
+/** kmqtt_acl_rule_free() - a rule that no table owns */
+void kmqtt_acl_rule_free(struct kmqtt_acl_rule *rule);
+
+#endif

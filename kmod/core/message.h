@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A message: immutable once published, reference counted, one allocation.
+ *
+ * Topic, properties and payload lie as they go on the wire and as a local
+ * reader gets them, one behind the other:
+ *
+ *	data: be16 topic length | topic | NUL | properties | payload
+ *
+ * so that the head of a PUBLISH is data[0..2 + topic_len), what follows the
+ * packet identifier and the property length is properties and payload in one
+ * piece, and a record for /dev/kmqtt is topic, NUL, properties and payload in
+ * one piece. What differs from subscriber to subscriber (QoS, packet
+ * identifier, RETAIN flag, expiry left, subscription identifiers, topic alias)
+ * is not in here: it travels in struct kmqtt_delivery (session.h).
+ *
+ * Context: any function here may be called from process context with or
+ * without rcu_read_lock(); none sleeps but kmqtt_msg_alloc() as its gfp says.
+ */
+#ifndef KMQTT_CORE_MESSAGE_H
+#define KMQTT_CORE_MESSAGE_H
+
+#include <linux/refcount.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+struct kmqtt_broker;
+struct kmqtt_tracker;
+
+/**
+ * struct kmqtt_msg - a message on its way
+ * @refs:	who holds it: queues, the retained store, ports while they send
+ * @rcu:	for the retained store, whose readers hold no reference
+ * @broker:	whose memory it counts against
+ * @tracker:	told when uplinks have acknowledged it, or NULL (tracker.h)
+ * @time_ns:	CLOCK_REALTIME in ns when it entered the switch
+ * @expires:	second of CLOCK_BOOTTIME at which it expires; 0: never
+ *		(MQTT 5.0, 3.3.2.3.3)
+ * @size:	bytes of this allocation, as counted against memory_limit
+ * @record_len:	bytes of its record for a local reader, if no subscription
+ *		identifiers have to be added (struct kmqtt_record.len)
+ * @props_len:	bytes of the properties, without message expiry interval,
+ *		topic alias and subscription identifiers
+ * @payload_len: bytes of the payload
+ * @topic_len:	bytes of the topic name
+ * @qos:	QoS with which it was published
+ * @retain:	it was published with RETAIN (MQTT 5.0, 3.3.1.3)
+ * @data:	as drawn above
+ *
+ * All but @refs is constant from kmqtt_publish() on.
+ */
+struct kmqtt_msg {
+	refcount_t refs;
+	u32 size;
+	struct kmqtt_broker *broker;
+	struct kmqtt_tracker *tracker;
+	u64 time_ns;
+	u64 expires;
+	u32 record_len;
+	u32 props_len;
+	u32 payload_len;
+	u16 topic_len;
+	u8 qos;
+	u8 retain;
+	struct rcu_head rcu;
+	u8 data[];
+};
+
+/**
+ * struct kmqtt_msg_desc - what kmqtt_msg_alloc() has to know
+ * @topic:	topic name, valid (kmqtt_topic_name_valid())
+ * @topic_len:	its bytes
+ * @props:	a valid block of properties for PUBLISH, or NULL; expiry, alias and
+ *		subscription identifiers in it are left out of the message
+ * @props_len:	its bytes
+ * @payload_len: bytes of the payload, which the caller copies in afterwards
+ * @expiry:	message expiry interval in seconds; 0: none
+ * @qos:	0 to 2
+ * @retain:	RETAIN flag
+ */
+struct kmqtt_msg_desc {
+	const u8 *topic;
+	const u8 *props;
+	u32 topic_len;
+	u32 props_len;
+	u32 payload_len;
+	u32 expiry;
+	u8 qos;
+	bool retain;
+};
+
+/**
+ * kmqtt_msg_alloc() - make a message, all but the payload
+ * @broker:	switch whose memory_limit counts
+ * @desc:	the rest
+ * @gfp:	GFP_KERNEL_ACCOUNT for a process, GFP_KERNEL for a worker
+ *
+ * Return: the message with one reference, to be filled at kmqtt_msg_payload();
+ * ERR_PTR(-ENOMEM), ERR_PTR(-ENOBUFS) over memory_limit, ERR_PTR(-EMSGSIZE)
+ * over max_packet_size.
+ */
+struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
+				  const struct kmqtt_msg_desc *desc, gfp_t gfp);
+
+/** kmqtt_msg_get() - one more reference; the caller holds one already */
+static inline struct kmqtt_msg *kmqtt_msg_get(struct kmqtt_msg *msg)
+{
+	refcount_inc(&msg->refs);
+	return msg;
+}
+
+/** kmqtt_msg_put() - drop a reference; the last one frees it */
+void kmqtt_msg_put(struct kmqtt_msg *msg);
+
+/** kmqtt_msg_topic() - its topic name, msg->topic_len bytes and a NUL */
+static inline u8 *kmqtt_msg_topic(const struct kmqtt_msg *msg)
+{
+	return (u8 *)msg->data + sizeof(__be16);
+}
+
+/** kmqtt_msg_props() - its properties, msg->props_len bytes; payload follows */
+static inline u8 *kmqtt_msg_props(const struct kmqtt_msg *msg)
+{
+	return kmqtt_msg_topic(msg) + msg->topic_len + 1;
+}
+
+/** kmqtt_msg_payload() - its payload, msg->payload_len bytes */
+static inline u8 *kmqtt_msg_payload(const struct kmqtt_msg *msg)
+{
+	return kmqtt_msg_props(msg) + msg->props_len;
+}
+
+/**
+ * kmqtt_msg_expiry_left() - message expiry interval to send on
+ * @msg:	the message
+ * @left:	out: seconds left, at least 1; 0 if it never expires
+ *
+ * Return: false if it has expired already (MQTT 5.0, 3.3.2.3.3).
+ */
+bool kmqtt_msg_expiry_left(const struct kmqtt_msg *msg, u32 *left);
+
+/** kmqtt_message_init() - at module load. Return: 0 or -ENOMEM */
+int kmqtt_message_init(void);
+
+/** kmqtt_message_exit() - at module exit; no message is left */
+void kmqtt_message_exit(void);
+
+#endif

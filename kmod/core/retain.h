@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Retained messages: the last one of each topic that was published with
+ * RETAIN (MQTT 5.0, 3.3.1.3).
+ *
+ * Locks: writers hold store->lock (a mutex, process context); a walk holds it
+ * too, from one kmqtt_retain_walk() call to its return.
+ */
+#ifndef KMQTT_CORE_RETAIN_H
+#define KMQTT_CORE_RETAIN_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "core/trie.h"
+
+struct kmqtt_msg;
+
+/**
+ * struct kmqtt_retain - the store
+ * @trie:	nodes, keyed by topic name
+ * @lock:	writers and walkers
+ * @count:	messages, written under @lock, read anywhere
+ * @bytes:	their sizes, likewise
+ */
+struct kmqtt_retain {
+	struct kmqtt_trie trie;
+	struct mutex lock;
+	unsigned long count;
+	u64 bytes;
+};
+
+/** kmqtt_retain_init() - an empty store. Return: 0 or -errno */
+int kmqtt_retain_init(struct kmqtt_retain *store);
+
+/** kmqtt_retain_destroy() - drops all messages and the store */
+void kmqtt_retain_destroy(struct kmqtt_retain *store);
+
+/**
+ * kmqtt_retain_set() - keep a message, or with an empty payload forget the
+ *	topic's (MQTT 5.0, 3.3.1.3)
+ * @store:	the store
+ * @msg:	the message; a reference of its own is taken
+ * @max_count:	most messages to keep; 0: no limit
+ *
+ * Process context, may sleep. Return: 0, -ENOMEM, -ENOSPC over @max_count.
+ */
+int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
+		     unsigned long max_count);
+
+/** typedef kmqtt_retain_fn - may sleep; return: 0, or non-zero to stop the walk */
+typedef int (*kmqtt_retain_fn)(void *ctx, struct kmqtt_msg *msg);
+
+/**
+ * kmqtt_retain_walk() - all retained messages that match a filter
+ * @store:	the store
+ * @filter:	a valid topic filter, not a shared one
+ * @len:	its bytes
+ * @after:	topic name to go on behind, or NULL for all: for a dump in parts;
+ *		the order is stable while the store does not change
+ * @after_len:	its bytes
+ * @fn:		called for each that has not expired; expired ones are dropped
+ * @ctx:	for @fn
+ *
+ * Process context, may sleep; holds store->lock while @fn runs. Explicit
+ * stack, no recursion. Return: 0 or what @fn returned.
+ */
+int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
+		      const u8 *after, u32 after_len, kmqtt_retain_fn fn,
+		      void *ctx);
+
+/** kmqtt_retain_clear() - forget all that match. Return: how many */
+unsigned long kmqtt_retain_clear(struct kmqtt_retain *store, const u8 *filter,
+				 u32 len);
+
+#endif

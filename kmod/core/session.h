@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A session: the state of one peer on the switch, whoever it is.
+ *
+ * It has subscriptions, a queue of messages to be delivered, the window of
+ * QoS 1/2 deliveries that are not acknowledged, and the packet identifiers of
+ * QoS 2 messages that came in. It lives while a port is attached or until its
+ * session expiry interval ends (MQTT 5.0, 4.1).
+ *
+ * All functions are called from process context; those that are marked
+ * (atomic) may also be called under rcu_read_lock() or a spinlock.
+ *
+ * Locks, outer first: broker->sessions_lock (mutex) -> tree->lock (mutex) ->
+ * session->lock (spinlock). No port function is called under session->lock.
+ */
+#ifndef KMQTT_CORE_SESSION_H
+#define KMQTT_CORE_SESSION_H
+
+#include <linux/list.h>
+#include <linux/rbtree.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "core/acl.h"
+#include "core/message.h"
+#include "core/tree.h"
+#include "kmqtt.h"
+
+struct kmqtt_broker;
+struct kmqtt_port;
+
+/**
+ * struct kmqtt_port_ops - what a session may ask of its port
+ * @wake:	there is something to take. Under rcu_read_lock(), must not sleep;
+ *		called by any publisher at any time until a grace period after
+ *		kmqtt_session_detach()
+ * @close:	the session is lost to this port: taken over, killed or expired.
+ *		It has been detached already. Process context under
+ *		broker->sessions_lock: must not sleep for long nor call back into
+ *		the session's functions; a connection queues its teardown
+ */
+struct kmqtt_port_ops {
+	void (*wake)(struct kmqtt_port *port);
+	void (*close)(struct kmqtt_port *port, u8 reason);
+};
+
+/**
+ * struct kmqtt_port - where a session plugs in; embedded in a file, connection...
+ * @ops:	constant
+ *
+ * Its owner frees it no earlier than a grace period after it was detached.
+ */
+struct kmqtt_port {
+	const struct kmqtt_port_ops *ops;
+};
+
+/**
+ * enum kmqtt_session_kind - what kind of peer it is, for show and for rules
+ * @KMQTT_KIND_LOCAL:	a file of /dev/kmqtt
+ * @KMQTT_KIND_NETLINK:	a netlink socket
+ * @KMQTT_KIND_REMOTE:	an MQTT client
+ * @KMQTT_KIND_UPLINK:	a broker elsewhere
+ */
+enum kmqtt_session_kind {
+	KMQTT_KIND_LOCAL = 1,
+	KMQTT_KIND_NETLINK = 2,
+	KMQTT_KIND_REMOTE = 3,
+	KMQTT_KIND_UPLINK = 4,
+};
+
+/**
+ * enum kmqtt_ack_mode - when a QoS 1/2 delivery is done with
+ * @KMQTT_ACK_AUTO:	as it is taken
+ * @KMQTT_ACK_MANUAL:	by kmqtt_session_ack_id()
+ * @KMQTT_ACK_MQTT:	by packet identifier, with the handshakes of MQTT 4.3
+ */
+enum kmqtt_ack_mode {
+	KMQTT_ACK_AUTO = 0,
+	KMQTT_ACK_MANUAL = 1,
+	KMQTT_ACK_MQTT = 2,
+};
+
+/**
+ * struct kmqtt_sub_ids - subscription identifiers, where several match
+ * @refs:	deliveries that hold it
+ * @count:	how many
+ * @id:		they
+ */
+struct kmqtt_sub_ids {
+	refcount_t refs;
+	u32 count;
+	u32 id[];
+};
+
+/** kmqtt_sub_ids_put() - drop a reference; NULL is allowed (atomic) */
+void kmqtt_sub_ids_put(struct kmqtt_sub_ids *ids);
+
+/**
+ * enum kmqtt_delivery_kind - what a port has to send
+ * @KMQTT_DELIVER_PUBLISH:	a message
+ * @KMQTT_DELIVER_PUBREL:	only the PUBREL of a QoS 2 message, after a reconnect
+ */
+enum kmqtt_delivery_kind {
+	KMQTT_DELIVER_PUBLISH = 0,
+	KMQTT_DELIVER_PUBREL = 1,
+};
+
+/**
+ * struct kmqtt_delivery - a message as one subscriber gets it
+ * @msg:	the message, a reference that the taker owns; NULL for a PUBREL
+ * @more_ids:	all its subscription identifiers if there are several (a
+ *		reference that the taker owns), else NULL
+ * @id:		number of the delivery in its session, from 1 up
+ * @sub_id:	subscription identifier, 0: none
+ * @expiry:	message expiry interval left in seconds, 0: none
+ * @packet_id:	for KMQTT_ACK_MQTT and QoS > 0, else 0
+ * @kind:	&enum kmqtt_delivery_kind
+ * @qos:	QoS to deliver with
+ * @retain:	RETAIN flag to send
+ * @dup:	it was sent before (MQTT 5.0, 3.3.1.1)
+ */
+struct kmqtt_delivery {
+	struct kmqtt_msg *msg;
+	struct kmqtt_sub_ids *more_ids;
+	u64 id;
+	u32 sub_id;
+	u32 expiry;
+	u16 packet_id;
+	u8 kind;
+	u8 qos;
+	bool retain;
+	bool dup;
+};
+
+/** kmqtt_delivery_put() - drop the references of a delivery (atomic) */
+void kmqtt_delivery_put(struct kmqtt_delivery *d);
+
+/**
+ * struct kmqtt_session_params - how to open or tune a session
+ * @name:	client identifier, NUL terminated; NULL: one is made
+ * @kind:	&enum kmqtt_session_kind
+ * @ack_mode:	&enum kmqtt_ack_mode
+ * @policy:	&enum kmqtt_policy; 0: the switch's default
+ * @clean:	forget a session of this name that is there (Clean Start)
+ * @queue_qos0:	queue QoS 0 while it is not online
+ * @privileged:	may take a session that another user owns
+ * @expiry:	session expiry interval in seconds, U32_MAX: never
+ * @max_queued_messages: 0: the switch's default
+ * @max_queued_bytes: 0: the switch's default
+ * @max_inflight: 0: the switch's default
+ */
+struct kmqtt_session_params {
+	const char *name;
+	u8 kind;
+	u8 ack_mode;
+	u8 policy;
+	bool clean;
+	bool queue_qos0;
+	bool privileged;
+	u32 expiry;
+	u32 max_queued_messages;
+	u64 max_queued_bytes;
+	u32 max_inflight;
+};
+
+/**
+ * struct kmqtt_session - see the head of this file
+ * @port:	RCU; NULL while nobody is attached
+ * @broker:	its switch
+ * @lock:	protects all below up to @counters
+ * @queue:	struct kmqtt_qent that wait to be taken, in order
+ * @inflight:	taken and not acknowledged, in order of their first delivery
+ * @resend:	first entry of @inflight that has to be sent again, or NULL
+ * @by_packet:	@inflight by packet identifier (KMQTT_ACK_MQTT) or by delivery
+ *		number (KMQTT_ACK_MANUAL)
+ * @by_topic:	@queue by topic, for KMQTT_POLICY_KEEP_LATEST
+ * @queued:	entries in @queue
+ * @queued_bytes: their sizes
+ * @inflight_count: entries in @inflight
+ * @last_id:	number of the last delivery
+ * @last_packet_id: packet identifier given last
+ * @send_quota:	how many QoS 1/2 deliveries may be in flight: max_inflight, or the
+ *		peer's receive maximum if that is less (MQTT 5.0, 4.9)
+ * @rx_qos2:	packet identifiers of QoS 2 messages that came in and wait for
+ *		their PUBREL (MQTT 5.0, 4.3.3), each a value entry
+ * @rx_qos2_count: how many
+ * @online:	deliver QoS 0
+ * @dead:	it has left the table; nothing is pushed any more
+ * @space:	woken when a full session with KMQTT_POLICY_BLOCK has room
+ * @memcg:	memory cgroup that pays for the queue entries, or NULL
+ * @published_messages: what came in from it
+ * @published_bytes: topics and payloads
+ * @delivered_messages: what was taken from it
+ * @delivered_bytes: topics and payloads
+ * @dropped_messages: what did not fit
+ * @expired_messages: what expired here
+ * @dropped_reported: what of @dropped_messages a record has told the reader
+ * @event_drop:	jiffies of the last KMQTT_EVENT_DROP
+ * @refs:	the table's, the port's, and whoever waits on it
+ * @name_link:	in broker->sessions by name
+ * @list_link:	in broker->session_list, by number, under sessions_lock
+ * @number:	given once, ascending
+ * @created:	CLOCK_BOOTTIME seconds
+ * @subs:	its struct kmqtt_sub, under tree->lock
+ * @sub_count:	how many, written under tree->lock
+ * @who:	identity of the peer, constant while attached
+ * @owner:	user who made it; he may come back to it
+ * @expiry_work: ends it
+ * @expires:	CLOCK_BOOTTIME second at which it ends while detached
+ * @name:	client identifier, NUL terminated
+ */
+struct kmqtt_session {
+	struct kmqtt_port __rcu *port;
+	struct kmqtt_broker *broker;
+
+	spinlock_t lock;
+	struct list_head queue;
+	struct list_head inflight;
+	struct kmqtt_qent *resend;
+	struct rb_root by_packet;
+	struct rb_root by_topic;
+	u32 queued;
+	u32 inflight_count;
+	u64 queued_bytes;
+	u64 last_id;
+	u16 last_packet_id;
+	u16 send_quota;
+	u32 rx_qos2_count;
+	struct xarray rx_qos2;
+	bool online;
+	bool dead;
+
+	u8 kind;
+	u8 ack_mode;
+	u8 policy;
+	bool queue_qos0;
+	u32 max_queued_messages;
+	u32 max_inflight;
+	u64 max_queued_bytes;
+	u32 expiry;
+
+	wait_queue_head_t space;
+	struct mem_cgroup *memcg;
+
+	u64 published_messages;
+	u64 published_bytes;
+	u64 delivered_messages;
+	u64 delivered_bytes;
+	u64 dropped_messages;
+	u64 expired_messages;
+	u64 dropped_reported;
+	unsigned long event_drop;
+
+	refcount_t refs;
+	struct rhash_head name_link;
+	struct list_head list_link;
+	u64 number;
+	u64 created;
+	struct list_head subs;
+	u32 sub_count;
+	struct kmqtt_identity who;
+	kuid_t owner;
+	struct delayed_work expiry_work;
+	u64 expires;
+	struct rcu_head rcu;
+	char *name;
+};
+
+/**
+ * kmqtt_session_open() - make a session or come back to one, and attach a port
+ * @broker:	the switch
+ * @params:	see there
+ * @who:	identity; its references pass to the session if this succeeds;
+ *		client_id is set to the session's name
+ * @port:	port to attach; another one that is attached gets ->close() with
+ *		reason 0x8E (session taken over)
+ * @present:	out: it was there and was kept (session present)
+ *
+ * A new session is offline until kmqtt_session_set_online().
+ * Return: the session with a reference for the port; ERR_PTR: -ENOMEM, -EACCES
+ * (another user's), -ENOSPC (max_sessions), -EINVAL, -ESHUTDOWN (the switch is
+ * going).
+ */
+struct kmqtt_session *
+kmqtt_session_open(struct kmqtt_broker *broker,
+		   const struct kmqtt_session_params *params,
+		   struct kmqtt_identity *who, struct kmqtt_port *port,
+		   bool *present);
+
+/**
+ * kmqtt_session_rename() - give an unnamed session its name
+ * @session:	an attached session whose name was made up
+ * @params:	with a name; all its members hold from now on
+ * @present:	out: a session of that name was there and was kept
+ *
+ * If there is one already, the port moves to it, with the subscriptions of
+ * @session, which ends. The port's reference moves along.
+ * Return: the session to use from now on; ERR_PTR() as kmqtt_session_open(),
+ * with @session unchanged.
+ */
+struct kmqtt_session *
+kmqtt_session_rename(struct kmqtt_session *session,
+		     const struct kmqtt_session_params *params, bool *present);
+
+/** kmqtt_session_tune() - change all but name, kind and clean. Return: 0, -EINVAL */
+int kmqtt_session_tune(struct kmqtt_session *session,
+		       const struct kmqtt_session_params *params);
+
+/**
+ * kmqtt_session_detach() - the port goes
+ * @session:	session; the port's reference to it is dropped
+ * @port:	the port; nothing happens to a session that has another by now
+ * @reason:	for the event
+ *
+ * With an expiry of 0 the session ends here. The port must not be freed before
+ * a grace period has passed (kfree_rcu() or synchronize_rcu()).
+ */
+void kmqtt_session_detach(struct kmqtt_session *session,
+			  struct kmqtt_port *port, u8 reason);
+
+/** kmqtt_session_kill() - end it now; its port gets ->close(reason) */
+void kmqtt_session_kill(struct kmqtt_session *session, u8 reason);
+
+/** kmqtt_session_get() - one more reference; the caller has one or holds RCU.
+ * Return: false if it is being freed (atomic) */
+bool kmqtt_session_get(struct kmqtt_session *session);
+
+/** kmqtt_session_put() - drop a reference (atomic) */
+void kmqtt_session_put(struct kmqtt_session *session);
+
+/** kmqtt_session_find() - by name. Return: with a reference, or NULL */
+struct kmqtt_session *kmqtt_session_find(struct kmqtt_broker *broker,
+					 const char *name);
+
+/**
+ * kmqtt_session_next() - walk all, by number
+ * Return: the one with the smallest number above @after, with a reference; NULL
+ */
+struct kmqtt_session *kmqtt_session_next(struct kmqtt_broker *broker, u64 after);
+
+/** kmqtt_session_set_online() - does the port take QoS 0 now? (atomic) */
+void kmqtt_session_set_online(struct kmqtt_session *session, bool online);
+
+/**
+ * kmqtt_session_subscribe() - checks rules, subscribes, queues retained messages
+ * @session:	subscriber
+ * @filter:	topic filter, validated here
+ * @len:	its bytes
+ * @opts:	options
+ *
+ * Return: 0, -EILSEQ, -EACCES, -ENOSPC (max_subscriptions), -EINVAL (no-local
+ * with `$share`, MQTT 5.0, 3.8.3.1), -ENOMEM.
+ */
+int kmqtt_session_subscribe(struct kmqtt_session *session, const u8 *filter,
+			    u32 len, const struct kmqtt_sub_opts *opts);
+
+/** kmqtt_session_unsubscribe() - Return: 0, -ENOENT, -EILSEQ */
+int kmqtt_session_unsubscribe(struct kmqtt_session *session, const u8 *filter,
+			      u32 len);
+
+/**
+ * kmqtt_session_take() - what is to be delivered next
+ * @session:	session
+ * @out:	filled in order; each must be given to kmqtt_delivery_put()
+ * @max:	entries at @out
+ * @room:	in: bytes that may be taken, counted as records of /dev/kmqtt; out:
+ *		what is left of it
+ *
+ * Stops at a QoS 1/2 message for which send_quota has no place: order is kept.
+ * One taker at a time (the port sees to that).
+ * Return: how many; -EMSGSIZE if the first one is larger than @room.
+ * (atomic)
+ */
+int kmqtt_session_take(struct kmqtt_session *session,
+		       struct kmqtt_delivery *out, unsigned int max,
+		       size_t *room);
+
+/**
+ * kmqtt_session_untake() - give back what could not be delivered after all
+ *
+ * @d[0..count) are the last that were taken, in order; they go back to where
+ * they came from, as if they had not been taken. (atomic)
+ */
+void kmqtt_session_untake(struct kmqtt_session *session,
+			  struct kmqtt_delivery *d, unsigned int count);
+
+/** kmqtt_session_pending() - would take() return something? (atomic, lockless) */
+bool kmqtt_session_pending(struct kmqtt_session *session);
+
+/** kmqtt_session_dropped() - drops that were not reported yet; they are from now */
+u64 kmqtt_session_dropped(struct kmqtt_session *session);
+
+/**
+ * kmqtt_session_ack_id() - KMQTT_ACK_MANUAL: done with a delivery
+ * @up_to: and with all that were taken before it
+ * Return: 0 or -ENOENT (atomic)
+ */
+int kmqtt_session_ack_id(struct kmqtt_session *session, u64 id, bool up_to);
+
+/**
+ * kmqtt_session_puback() - KMQTT_ACK_MQTT: PUBACK came (MQTT 5.0, 4.3.2)
+ * @packet_id:	its packet identifier
+ * @reason:	its reason code
+ * Return: 0, -ENOENT unknown, -EPROTO if it is not a QoS 1 delivery (atomic)
+ */
+int kmqtt_session_puback(struct kmqtt_session *session, u16 packet_id, u8 reason);
+
+/**
+ * kmqtt_session_pubrec() - PUBREC came (MQTT 5.0, 4.3.3)
+ * Return: 1: a PUBREL has to be sent; 0: @reason ended it; -ENOENT, -EPROTO
+ */
+int kmqtt_session_pubrec(struct kmqtt_session *session, u16 packet_id, u8 reason);
+
+/** kmqtt_session_pubcomp() - PUBCOMP came. Return: 0, -ENOENT, -EPROTO */
+int kmqtt_session_pubcomp(struct kmqtt_session *session, u16 packet_id, u8 reason);
+
+/**
+ * kmqtt_session_forget() - a delivery that the port cannot send (too large for
+ *	its peer): it counts as dropped and frees its packet identifier (atomic)
+ */
+void kmqtt_session_forget(struct kmqtt_session *session,
+			  const struct kmqtt_delivery *d);
+
+/**
+ * kmqtt_session_resume() - KMQTT_ACK_MQTT: the peer is back
+ * @session:	session
+ * @send_quota:	the peer's receive maximum, 1 to 65535
+ * @peer_kept:	the peer has kept its session: what is in flight is sent again
+ *		with DUP, and PUBREL where PUBREC has come (MQTT 5.0, 4.4);
+ *		otherwise it is sent anew, but for what had its PUBREC
+ *
+ * Called before set_online(); also resets rx_qos2 unless @peer_kept.
+ */
+void kmqtt_session_resume(struct kmqtt_session *session, u16 send_quota,
+			  bool peer_kept);
+
+/**
+ * kmqtt_session_rx_qos2() - a QoS 2 PUBLISH came in (MQTT 5.0, 4.3.3)
+ * Return: 1: new, publish it and send PUBREC; 0: seen before, send PUBREC only;
+ * -ENOMEM
+ */
+int kmqtt_session_rx_qos2(struct kmqtt_session *session, u16 packet_id);
+
+/** kmqtt_session_rx_release() - PUBREL came. Return: 0 or -ENOENT */
+int kmqtt_session_rx_release(struct kmqtt_session *session, u16 packet_id);
+
+#endif

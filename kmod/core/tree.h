@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The subscription tree: which sessions does a topic name match?
+ *
+ * One node per topic level; literal children are found in one hash table that
+ * is keyed by (parent, level), `+` and `#` hang on the node itself. So a match
+ * costs hash look-ups by the topic's levels and what matches, however many
+ * subscriptions there are.
+ *
+ * Locks: writers hold tree->lock (a mutex: process context, may sleep),
+ * readers rcu_read_lock() and nothing else. Order: session->lock may be taken
+ * inside a match, never tree->lock inside session->lock.
+ */
+#ifndef KMQTT_CORE_TREE_H
+#define KMQTT_CORE_TREE_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "core/trie.h"
+
+struct kmqtt_session;
+struct kmqtt_sub_group;
+
+/**
+ * struct kmqtt_sub_opts - subscription options (MQTT 5.0, 3.8.3.1)
+ * @sub_id:		subscription identifier, 0: none (MQTT 5.0, 3.8.2.1.2)
+ * @qos:		maximum QoS
+ * @retain_handling:	0 to 2
+ * @no_local:		not what the session published itself
+ * @retain_as_published: keep the RETAIN flag
+ */
+struct kmqtt_sub_opts {
+	u32 sub_id;
+	u8 qos;
+	u8 retain_handling;
+	bool no_local;
+	bool retain_as_published;
+};
+
+/**
+ * struct kmqtt_sub - one subscription of one session
+ * @node_link:	in its node's list, or its group's; RCU, written under tree->lock
+ * @session_link: in session->subs, under tree->lock
+ * @session:	owner; holds no reference: a session removes its subscriptions
+ *		before it goes, and is freed a grace period later
+ * @node:	where it hangs
+ * @group:	its group if it is a shared subscription (`$share`), else NULL
+ * @opts:	options; replaced as a whole by a new struct kmqtt_sub, so that a
+ *		reader sees either the old ones or the new ones
+ * @rcu:	freed a grace period after removal
+ */
+struct kmqtt_sub {
+	struct hlist_node node_link;
+	struct list_head session_link;
+	struct kmqtt_session *session;
+	struct kmqtt_node *node;
+	struct kmqtt_sub_group *group;
+	struct kmqtt_sub_opts opts;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct kmqtt_sub_watch - told when a filter gets its first or loses its last
+ *	subscription; uplinks follow the local demand with it
+ * @link:	in tree->watches, under tree->lock
+ * @changed:	called under tree->lock: must not call back into the tree; a
+ *		session that is_uplink is not counted. For `$share` the filter
+ *		inside it is told.
+ */
+struct kmqtt_sub_watch {
+	struct list_head link;
+	void (*changed)(struct kmqtt_sub_watch *watch, const u8 *filter,
+			u32 len, bool added);
+};
+
+/**
+ * struct kmqtt_tree - all subscriptions of a switch
+ * @trie:	nodes
+ * @lock:	writers
+ * @count:	subscriptions, under @lock
+ * @shared_count: of them, shared ones, under @lock
+ * @watches:	list of struct kmqtt_sub_watch, under @lock
+ */
+struct kmqtt_tree {
+	struct kmqtt_trie trie;
+	struct mutex lock;
+	u64 count;
+	u64 shared_count;
+	struct list_head watches;
+};
+
+/** kmqtt_tree_init() - an empty tree. Process context. Return: 0 or -errno */
+int kmqtt_tree_init(struct kmqtt_tree *tree);
+
+/** kmqtt_tree_destroy() - frees an empty tree; after it an rcu_barrier() is due */
+void kmqtt_tree_destroy(struct kmqtt_tree *tree);
+
+/**
+ * kmqtt_tree_add() - subscribe, or change the options of a subscription
+ * @tree:	the tree
+ * @session:	subscriber
+ * @filter:	a valid topic filter, may begin with `$share/`
+ * @len:	its bytes
+ * @opts:	options
+ * @existed:	out: it was there before
+ *
+ * Process context, takes tree->lock.
+ * Return: 0, -ENOMEM.
+ */
+int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
+		   const u8 *filter, u32 len, const struct kmqtt_sub_opts *opts,
+		   bool *existed);
+
+/**
+ * kmqtt_tree_del() - unsubscribe
+ *
+ * Process context, takes tree->lock. Return: 0 or -ENOENT.
+ */
+int kmqtt_tree_del(struct kmqtt_tree *tree, struct kmqtt_session *session,
+		   const u8 *filter, u32 len);
+
+/** kmqtt_tree_del_session() - all of a session's. Process context */
+void kmqtt_tree_del_session(struct kmqtt_tree *tree,
+			    struct kmqtt_session *session);
+
+/**
+ * typedef kmqtt_sub_fn - called for each subscription that matches
+ *
+ * Under rcu_read_lock(): must not sleep. A session with several matching
+ * subscriptions is told once for each.
+ */
+typedef void (*kmqtt_sub_fn)(void *ctx, const struct kmqtt_sub *sub);
+
+/**
+ * kmqtt_tree_match() - who has subscribed to this topic name?
+ * @tree:	the tree
+ * @topic:	a valid topic name
+ * @len:	its bytes
+ * @fn:		called for each; of a shared subscription's group for one member,
+ *		in turn, one with a port attached if there is any
+ * @ctx:	for @fn
+ *
+ * rcu_read_lock() held; takes no lock; no recursion.
+ */
+void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
+		      kmqtt_sub_fn fn, void *ctx);
+
+/**
+ * kmqtt_sub_filter() - the filter of a subscription as it was subscribed
+ * @sub:	subscription; tree->lock or rcu_read_lock() held
+ * @buf:	where to, or NULL to ask for the length alone
+ * @cap:	bytes at @buf
+ *
+ * With the `$share/NAME/` prefix if it is a shared one; no NUL is added.
+ * Return: bytes of the filter; nothing is written if that is more than @cap.
+ */
+u32 kmqtt_sub_filter(const struct kmqtt_sub *sub, u8 *buf, u32 cap);
+
+/**
+ * kmqtt_tree_watch() - follow which filters are subscribed by non-uplinks
+ *
+ * Calls @watch->changed for each filter that there is, then for each change.
+ * Process context. kmqtt_tree_unwatch() returns when no call is running.
+ */
+void kmqtt_tree_watch(struct kmqtt_tree *tree, struct kmqtt_sub_watch *watch);
+void kmqtt_tree_unwatch(struct kmqtt_tree *tree, struct kmqtt_sub_watch *watch);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What kmqtt keeps for a network namespace: the switch and its ports. */
+#ifndef KMQTT_PORT_NET_H
+#define KMQTT_PORT_NET_H
+
+#include "core/broker.h"
+#include "port/uplink.h"
+
+/**
+ * struct kmqtt_net - one per network namespace, made with it
+ * @broker:	the switch
+ * @uplinks:	its uplinks
+ */
+struct kmqtt_net {
+	struct kmqtt_broker broker;
+	struct kmqtt_uplinks uplinks;
+};
+
+/** kmqtt_net_of() - of a network namespace that is alive (main.c) */
+struct kmqtt_net *kmqtt_net_of(struct net *net);
+
+/**
+ * Set-up and end of the ports, called by main.c.
+ *
+ * At module load kmqtt_chardev_init() and kmqtt_netlink_init() come last, for
+ * with them user space comes in; at exit they go first. kmqtt_uplink_net_exit()
+ * runs in .pre_exit and returns when no socket, work item or timer of the
+ * namespace's uplinks is left.
+ */
+int kmqtt_chardev_init(void);
+void kmqtt_chardev_exit(void);
+int kmqtt_netlink_init(void);
+void kmqtt_netlink_exit(void);
+int kmqtt_conn_init(void);
+void kmqtt_conn_exit(void);
+int kmqtt_uplink_net_init(struct kmqtt_net *kn);
+void kmqtt_uplink_net_exit(struct kmqtt_net *kn);
+
+/** kmqtt_netlink_net_exit() - sessions of this namespace's netlink sockets end */
+void kmqtt_netlink_net_exit(struct kmqtt_net *kn);
+
+#endif
