@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Older kernels, seen from 7.2: the code is written towards the newest API, and what an older
+ * kernel lacks is supplied here, found by probing for the feature and not for the version.
+ */
+#ifndef KMQTT_COMPAT_H
+#define KMQTT_COMPAT_H
+
+/* 6.12 moved get_unaligned_be16() and its like. */
+#if __has_include(<linux/unaligned.h>)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
+#endif /* KMQTT_COMPAT_H */
