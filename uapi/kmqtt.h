@@ -24,7 +24,8 @@
  *	EAGAIN		O_NONBLOCK: nothing to read; or a subscriber whose policy is
  *			KMQTT_POLICY_BLOCK is full
  *	EBADMSG		the ring's consumer position made no sense; the ring is dead
- *	EBUSY		the ring or the session's name is set already
+ *	EBUSY		the ring or the session's name is set already; a session is
+ *			named after it subscribed; read() on a file with a ring
  *	EILSEQ		a topic, a filter or a string property is not valid MQTT UTF-8
  *			or has a wildcard or a level where it must not
  *	EINVAL		a flag, a length or a reserved field that makes no sense
@@ -152,11 +153,11 @@ enum kmqtt_policy {
  *		acknowledgement; 0: the switch's default
  * @present:	out: 1 if the named session existed already (session present)
  *
- * A file may call this once with a name, before or after it subscribed; what it
- * subscribed before moves along. A name that another file is using is taken
- * over: that file gets ESHUTDOWN and poll() tells POLLHUP. Without a name it
- * may be called any number of times, to change the rest. A session belongs to
- * the user who made it: another one without CAP_NET_ADMIN gets EACCES.
+ * A file may call this once with a name, before it subscribes (else EBUSY). A
+ * name that another file is using is taken over: that file gets ESHUTDOWN and
+ * poll() tells POLLHUP. Without a name it may be called any number of times, to
+ * change the rest. A session belongs to the user who made it: another one
+ * without CAP_NET_ADMIN gets EACCES.
  */
 struct kmqtt_session_conf {
 	__u32 size;

@@ -44,6 +44,7 @@ enum kmqtt_acl_subject {
  * @user:	MQTT user name, NUL terminated, or NULL
  * @client_id:	session's name, NUL terminated
  * @trusted:	an uplink: rules do not apply to it
+ * @rcu:	a session's is freed a grace period after another took its place
  */
 struct kmqtt_identity {
 	const struct cred *cred;
@@ -51,12 +52,13 @@ struct kmqtt_identity {
 	const char *user;
 	const char *client_id;
 	bool trusted;
+	struct rcu_head rcu;
 };
 
 /** kmqtt_identity_init_current() - of the calling process; takes references */
 void kmqtt_identity_init_current(struct kmqtt_identity *id);
 
-/** kmqtt_identity_release() - drop the references. Process context */
+/** kmqtt_identity_release() - drop the references (atomic); does not free @id */
 void kmqtt_identity_release(struct kmqtt_identity *id);
 
 /**

@@ -33,6 +33,7 @@
 
 struct kmqtt_broker;
 struct kmqtt_port;
+struct kmqtt_qent;
 
 /**
  * struct kmqtt_port_ops - what a session may ask of its port
@@ -87,7 +88,7 @@ enum kmqtt_ack_mode {
 
 /**
  * struct kmqtt_sub_ids - subscription identifiers, where several match
- * @refs:	deliveries that hold it
+ * @refs:	queue entries and deliveries that hold it
  * @count:	how many
  * @id:		they
  */
@@ -96,9 +97,6 @@ struct kmqtt_sub_ids {
 	u32 count;
 	u32 id[];
 };
-
-/** kmqtt_sub_ids_put() - drop a reference; NULL is allowed (atomic) */
-void kmqtt_sub_ids_put(struct kmqtt_sub_ids *ids);
 
 /**
  * enum kmqtt_delivery_kind - what a port has to send
@@ -112,9 +110,10 @@ enum kmqtt_delivery_kind {
 
 /**
  * struct kmqtt_delivery - a message as one subscriber gets it
- * @msg:	the message, a reference that the taker owns; NULL for a PUBREL
- * @more_ids:	all its subscription identifiers if there are several (a
- *		reference that the taker owns), else NULL
+ * @msg:	the message; NULL for a PUBREL
+ * @more_ids:	all its subscription identifiers if there are several, else NULL
+ * @ent:	private to the queue: what kmqtt_delivery_put() lets go of; it keeps
+ *		@msg and @more_ids
  * @id:		number of the delivery in its session, from 1 up
  * @sub_id:	subscription identifier, 0: none
  * @expiry:	message expiry interval left in seconds, 0: none
@@ -127,6 +126,7 @@ enum kmqtt_delivery_kind {
 struct kmqtt_delivery {
 	struct kmqtt_msg *msg;
 	struct kmqtt_sub_ids *more_ids;
+	struct kmqtt_qent *ent;
 	u64 id;
 	u32 sub_id;
 	u32 expiry;
@@ -184,6 +184,7 @@ struct kmqtt_session_params {
  * @inflight_count: entries in @inflight
  * @last_id:	number of the last delivery
  * @last_packet_id: packet identifier given last
+ * @sent:	QoS 1/2 deliveries on this connection that are not acknowledged
  * @send_quota:	how many QoS 1/2 deliveries may be in flight: max_inflight, or the
  *		peer's receive maximum if that is less (MQTT 5.0, 4.9)
  * @rx_qos2:	packet identifiers of QoS 2 messages that came in and wait for
@@ -208,10 +209,11 @@ struct kmqtt_session_params {
  * @created:	CLOCK_BOOTTIME seconds
  * @subs:	its struct kmqtt_sub, under tree->lock
  * @sub_count:	how many, written under tree->lock
- * @who:	identity of the peer, constant while attached
+ * @who:	identity of the peer that is or was attached last, RCU
  * @owner:	user who made it; he may come back to it
  * @expiry_work: ends it
  * @expires:	CLOCK_BOOTTIME second at which it ends while detached
+ * @ever_named:	the name was given, not made up
  * @name:	client identifier, NUL terminated
  */
 struct kmqtt_session {
@@ -230,6 +232,7 @@ struct kmqtt_session {
 	u64 last_id;
 	u16 last_packet_id;
 	u16 send_quota;
+	u32 sent;
 	u32 rx_qos2_count;
 	struct xarray rx_qos2;
 	bool online;
@@ -263,25 +266,28 @@ struct kmqtt_session {
 	u64 created;
 	struct list_head subs;
 	u32 sub_count;
-	struct kmqtt_identity who;
+	struct kmqtt_identity __rcu *who;
 	kuid_t owner;
 	struct delayed_work expiry_work;
 	u64 expires;
 	struct rcu_head rcu;
-	char *name;
+	bool ever_named;
+	char name[];
 };
 
 /**
  * kmqtt_session_open() - make a session or come back to one, and attach a port
  * @broker:	the switch
  * @params:	see there
- * @who:	identity; its references pass to the session if this succeeds;
+ * @who:	identity, from kmalloc; passes to the session if this succeeds;
  *		client_id is set to the session's name
  * @port:	port to attach; another one that is attached gets ->close() with
  *		reason 0x8E (session taken over)
  * @present:	out: it was there and was kept (session present)
  *
- * A new session is offline until kmqtt_session_set_online().
+ * A session that is attached is offline until kmqtt_session_set_online().
+ * A port that has an unnamed session and wants a named one opens that and then
+ * detaches from the first; both refer to the port in between.
  * Return: the session with a reference for the port; ERR_PTR: -ENOMEM, -EACCES
  * (another user's), -ENOSPC (max_sessions), -EINVAL, -ESHUTDOWN (the switch is
  * going).
@@ -291,21 +297,6 @@ kmqtt_session_open(struct kmqtt_broker *broker,
 		   const struct kmqtt_session_params *params,
 		   struct kmqtt_identity *who, struct kmqtt_port *port,
 		   bool *present);
-
-/**
- * kmqtt_session_rename() - give an unnamed session its name
- * @session:	an attached session whose name was made up
- * @params:	with a name; all its members hold from now on
- * @present:	out: a session of that name was there and was kept
- *
- * If there is one already, the port moves to it, with the subscriptions of
- * @session, which ends. The port's reference moves along.
- * Return: the session to use from now on; ERR_PTR() as kmqtt_session_open(),
- * with @session unchanged.
- */
-struct kmqtt_session *
-kmqtt_session_rename(struct kmqtt_session *session,
-		     const struct kmqtt_session_params *params, bool *present);
 
 /** kmqtt_session_tune() - change all but name, kind and clean. Return: 0, -EINVAL */
 int kmqtt_session_tune(struct kmqtt_session *session,
@@ -389,7 +380,7 @@ int kmqtt_session_take(struct kmqtt_session *session,
 void kmqtt_session_untake(struct kmqtt_session *session,
 			  struct kmqtt_delivery *d, unsigned int count);
 
-/** kmqtt_session_pending() - would take() return something? (atomic, lockless) */
+/** kmqtt_session_pending() - would take() return something? (atomic) */
 bool kmqtt_session_pending(struct kmqtt_session *session);
 
 /** kmqtt_session_dropped() - drops that were not reported yet; they are from now */
