@@ -24,18 +24,11 @@ static const struct netlink_range_validation kmqtt_a_switch_max_packet_size_rang
 };
 
 static const struct netlink_range_validation kmqtt_a_uplink_maximum_packet_size_range = {
-	.min	= 20ULL,
 	.max	= KMQTT_PACKET_SIZE_MAX,
 };
 
-static const struct netlink_range_validation kmqtt_a_uplink_backoff_min_range = {
-	.min	= 1ULL,
-	.max	= KMQTT_BACKOFF_LIMIT,
-};
-
-static const struct netlink_range_validation kmqtt_a_uplink_backoff_max_range = {
-	.min	= 1ULL,
-	.max	= KMQTT_BACKOFF_LIMIT,
+static const struct netlink_range_validation kmqtt_a_uplink_max_inflight_messages_range = {
+	.max	= U16_MAX,
 };
 
 static const struct netlink_range_validation kmqtt_a_subscription_id_range = {
@@ -87,9 +80,17 @@ static const struct nla_policy kmqtt_uplink_new_nl_policy[KMQTT_A_UPLINK_EARLY_D
 	[KMQTT_A_UPLINK_SESSION_EXPIRY] = { .type = NLA_U32, },
 	[KMQTT_A_UPLINK_RECEIVE_MAXIMUM] = NLA_POLICY_MIN(NLA_U16, 1),
 	[KMQTT_A_UPLINK_MAXIMUM_PACKET_SIZE] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_uplink_maximum_packet_size_range),
-	[KMQTT_A_UPLINK_TOPIC_ALIAS_MAXIMUM] = { .type = NLA_U16, },
-	[KMQTT_A_UPLINK_BACKOFF_MIN] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_uplink_backoff_min_range),
-	[KMQTT_A_UPLINK_BACKOFF_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_uplink_backoff_max_range),
+	[KMQTT_A_UPLINK_TOPIC_ALIAS_MAXIMUM] = NLA_POLICY_MAX(NLA_U16, 1024),
+	[KMQTT_A_UPLINK_MAX_INFLIGHT_MESSAGES] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_uplink_max_inflight_messages_range),
+	[KMQTT_A_UPLINK_MAX_QUEUED_MESSAGES] = { .type = NLA_U32, },
+	[KMQTT_A_UPLINK_MAX_QUEUED_BYTES] = { .type = NLA_U64, },
+	[KMQTT_A_UPLINK_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 4),
+	[KMQTT_A_UPLINK_CONNECT_TIMEOUT] = NLA_POLICY_RANGE(NLA_U32, 1, 300),
+	[KMQTT_A_UPLINK_BACKOFF_MIN] = NLA_POLICY_RANGE(NLA_U32, 1, 3600),
+	[KMQTT_A_UPLINK_BACKOFF_MAX] = NLA_POLICY_RANGE(NLA_U32, 1, 3600),
+	[KMQTT_A_UPLINK_STABLE] = NLA_POLICY_MAX(NLA_U32, 3600),
+	[KMQTT_A_UPLINK_TRY_PRIVATE] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_UPLINK_BATCH] = NLA_POLICY_RANGE(NLA_U32, 1, 1000),
 	[KMQTT_A_UPLINK_ADMIN_UP] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_UPLINK_FD] = { .type = NLA_U32, },
 	[KMQTT_A_UPLINK_EARLY_DATA] = NLA_POLICY_MAX_LEN(KMQTT_TEXT_LEN),
@@ -113,9 +114,17 @@ static const struct nla_policy kmqtt_uplink_set_nl_policy[KMQTT_A_UPLINK_EARLY_D
 	[KMQTT_A_UPLINK_SESSION_EXPIRY] = { .type = NLA_U32, },
 	[KMQTT_A_UPLINK_RECEIVE_MAXIMUM] = NLA_POLICY_MIN(NLA_U16, 1),
 	[KMQTT_A_UPLINK_MAXIMUM_PACKET_SIZE] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_uplink_maximum_packet_size_range),
-	[KMQTT_A_UPLINK_TOPIC_ALIAS_MAXIMUM] = { .type = NLA_U16, },
-	[KMQTT_A_UPLINK_BACKOFF_MIN] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_uplink_backoff_min_range),
-	[KMQTT_A_UPLINK_BACKOFF_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_uplink_backoff_max_range),
+	[KMQTT_A_UPLINK_TOPIC_ALIAS_MAXIMUM] = NLA_POLICY_MAX(NLA_U16, 1024),
+	[KMQTT_A_UPLINK_MAX_INFLIGHT_MESSAGES] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_uplink_max_inflight_messages_range),
+	[KMQTT_A_UPLINK_MAX_QUEUED_MESSAGES] = { .type = NLA_U32, },
+	[KMQTT_A_UPLINK_MAX_QUEUED_BYTES] = { .type = NLA_U64, },
+	[KMQTT_A_UPLINK_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 4),
+	[KMQTT_A_UPLINK_CONNECT_TIMEOUT] = NLA_POLICY_RANGE(NLA_U32, 1, 300),
+	[KMQTT_A_UPLINK_BACKOFF_MIN] = NLA_POLICY_RANGE(NLA_U32, 1, 3600),
+	[KMQTT_A_UPLINK_BACKOFF_MAX] = NLA_POLICY_RANGE(NLA_U32, 1, 3600),
+	[KMQTT_A_UPLINK_STABLE] = NLA_POLICY_MAX(NLA_U32, 3600),
+	[KMQTT_A_UPLINK_TRY_PRIVATE] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_UPLINK_BATCH] = NLA_POLICY_RANGE(NLA_U32, 1, 1000),
 	[KMQTT_A_UPLINK_ADMIN_UP] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_UPLINK_FD] = { .type = NLA_U32, },
 	[KMQTT_A_UPLINK_EARLY_DATA] = NLA_POLICY_MAX_LEN(KMQTT_TEXT_LEN),
