@@ -65,7 +65,7 @@ enum kmqtt_record_type {
 };
 
 /* flags of a record */
-#define KMQTT_REC_RETAIN	0x0001	/* write: retain it; read: a retained one (MQTT 5.0, 3.3.1.3) */
+#define KMQTT_REC_RETAIN	0x0001	/* write: retain it; read: it is retained (3.3.1.3) */
 #define KMQTT_REC_DUP		0x0002	/* read: handed out before and never acknowledged */
 #define KMQTT_REC_ACK		0x0004	/* read: waits for KMQTT_IOC_ACK with this id */
 

@@ -8,6 +8,7 @@
 #include <linux/rhashtable.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "core/acl.h"
 #include "core/event.h"
@@ -63,7 +64,7 @@ struct kmqtt_limits {
  * @blockers:		sessions with KMQTT_POLICY_BLOCK: only if there are any does
  *			a publish look for full ones first
  * @sessions:		by name
- * @session_list:	by number
+ * @by_number:		by number, ascending
  * @sessions_lock:	writers of both, and set-up and end of sessions
  * @session_count:	under @sessions_lock
  * @next_number:	under @sessions_lock
@@ -80,10 +81,10 @@ struct kmqtt_broker {
 	struct percpu_counter memory;
 	atomic_t blockers;
 	struct rhashtable sessions;
-	struct list_head session_list;
-	struct mutex sessions_lock;
+	struct xarray by_number;
+	struct mutex sessions_lock;	/* writers of sessions, by_number, limits */
 	u32 session_count;
-	u64 next_number;
+	unsigned long next_number;
 	bool dying;
 	u64 started;
 };

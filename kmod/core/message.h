@@ -21,7 +21,6 @@
 #define KMQTT_CORE_MESSAGE_H
 
 #include <linux/refcount.h>
-#include <linux/rcupdate.h>
 #include <linux/types.h>
 
 struct kmqtt_broker;
@@ -30,7 +29,6 @@ struct kmqtt_tracker;
 /**
  * struct kmqtt_msg - a message on its way
  * @refs:	who holds it: queues, the retained store, ports while they send
- * @rcu:	for the retained store, whose readers hold no reference
  * @broker:	whose memory it counts against
  * @tracker:	told when uplinks have acknowledged it, or NULL (tracker.h)
  * @time_ns:	CLOCK_REALTIME in ns when it entered the switch
@@ -62,7 +60,6 @@ struct kmqtt_msg {
 	u16 topic_len;
 	u8 qos;
 	u8 retain;
-	struct rcu_head rcu;
 	u8 data[];
 };
 
@@ -138,11 +135,5 @@ static inline u8 *kmqtt_msg_payload(const struct kmqtt_msg *msg)
  * Return: false if it has expired already (MQTT 5.0, 3.3.2.3.3).
  */
 bool kmqtt_msg_expiry_left(const struct kmqtt_msg *msg, u32 *left);
-
-/** kmqtt_message_init() - at module load. Return: 0 or -ENOMEM */
-int kmqtt_message_init(void);
-
-/** kmqtt_message_exit() - at module exit; no message is left */
-void kmqtt_message_exit(void);
 
 #endif

@@ -30,6 +30,7 @@
 #include "core/message.h"
 #include "core/tree.h"
 #include "kmqtt.h"
+#include "proto/wire.h"
 
 struct kmqtt_broker;
 struct kmqtt_port;
@@ -141,6 +142,25 @@ struct kmqtt_delivery {
 void kmqtt_delivery_put(struct kmqtt_delivery *d);
 
 /**
+ * kmqtt_delivery_record_len() - bytes of its record for a local reader
+ *
+ * Where several subscriptions match, each identifier is one more property
+ * (MQTT 5.0, 3.3.2.3.8) behind those of the message.
+ */
+static inline size_t kmqtt_delivery_record_len(const struct kmqtt_delivery *d)
+{
+	size_t extra = 0;
+	u32 i;
+
+	if (likely(!d->more_ids))
+		return d->msg->record_len;
+	for (i = 0; i < d->more_ids->count; i++)
+		extra += 1 + kmqtt_varint_size(d->more_ids->id[i]);
+	return KMQTT_REC_SIZE(d->msg->topic_len, d->msg->props_len + extra,
+			      d->msg->payload_len);
+}
+
+/**
  * struct kmqtt_session_params - how to open or tune a session
  * @name:	client identifier, NUL terminated; NULL: one is made
  * @kind:	&enum kmqtt_session_kind
@@ -202,10 +222,10 @@ struct kmqtt_session_params {
  * @expired_messages: what expired here
  * @dropped_reported: what of @dropped_messages a record has told the reader
  * @event_drop:	jiffies of the last KMQTT_EVENT_DROP
+ * @event_deny:	jiffies of the last KMQTT_EVENT_DENY, without a lock
  * @refs:	the table's, the port's, and whoever waits on it
  * @name_link:	in broker->sessions by name
- * @list_link:	in broker->session_list, by number, under sessions_lock
- * @number:	given once, ascending
+ * @number:	given once, ascending; key in broker->by_number
  * @created:	CLOCK_BOOTTIME seconds
  * @subs:	its struct kmqtt_sub, under tree->lock
  * @sub_count:	how many, written under tree->lock
@@ -220,7 +240,7 @@ struct kmqtt_session {
 	struct kmqtt_port __rcu *port;
 	struct kmqtt_broker *broker;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* queue and windows */
 	struct list_head queue;
 	struct list_head inflight;
 	struct kmqtt_qent *resend;
@@ -250,19 +270,19 @@ struct kmqtt_session {
 	wait_queue_head_t space;
 	struct mem_cgroup *memcg;
 
-	u64 published_messages;
-	u64 published_bytes;
+	atomic64_t published_messages;
+	atomic64_t published_bytes;
 	u64 delivered_messages;
 	u64 delivered_bytes;
 	u64 dropped_messages;
 	u64 expired_messages;
 	u64 dropped_reported;
 	unsigned long event_drop;
+	unsigned long event_deny;
 
 	refcount_t refs;
 	struct rhash_head name_link;
-	struct list_head list_link;
-	u64 number;
+	unsigned long number;
 	u64 created;
 	struct list_head subs;
 	u32 sub_count;
@@ -317,8 +337,10 @@ void kmqtt_session_detach(struct kmqtt_session *session,
 /** kmqtt_session_kill() - end it now; its port gets ->close(reason) */
 void kmqtt_session_kill(struct kmqtt_session *session, u8 reason);
 
-/** kmqtt_session_get() - one more reference; the caller has one or holds RCU.
- * Return: false if it is being freed (atomic) */
+/**
+ * kmqtt_session_get() - one more reference; the caller has one or holds RCU
+ * Return: false if it is being freed (atomic)
+ */
 bool kmqtt_session_get(struct kmqtt_session *session);
 
 /** kmqtt_session_put() - drop a reference (atomic) */
@@ -332,7 +354,14 @@ struct kmqtt_session *kmqtt_session_find(struct kmqtt_broker *broker,
  * kmqtt_session_next() - walk all, by number
  * Return: the one with the smallest number above @after, with a reference; NULL
  */
-struct kmqtt_session *kmqtt_session_next(struct kmqtt_broker *broker, u64 after);
+struct kmqtt_session *kmqtt_session_next(struct kmqtt_broker *broker,
+					 unsigned long after);
+
+/** kmqtt_sessions_end_all() - none is left and none will come */
+void kmqtt_sessions_end_all(struct kmqtt_broker *broker);
+
+/** kmqtt_session_params_by_name - how broker->sessions is hashed */
+extern const struct rhashtable_params kmqtt_session_params_by_name;
 
 /** kmqtt_session_set_online() - does the port take QoS 0 now? (atomic) */
 void kmqtt_session_set_online(struct kmqtt_session *session, bool online);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The switch of one network namespace: set-up, limits, end. */
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "compat.h"
+#include "core/broker.h"
+#include "core/queue.h"
+
+/* smallest packet size to ask for, and the largest there is (MQTT 5.0, 1.5.5) */
+#define KMQTT_PACKET_SIZE_MIN	20
+#define KMQTT_PACKET_SIZE_MAX	268435460
+
+struct workqueue_struct *kmqtt_wq;
+
+/* As Mosquitto 2.1 has them, where it has them. */
+static const struct kmqtt_limits kmqtt_limits_default = {
+	.max_inflight_messages = 20,
+	.max_queued_messages = 1000,
+	.max_queued_bytes = 0,
+	.max_packet_size = 2000000,
+	.memory_limit = 0,
+	.max_sessions = 0,
+	.max_subscriptions = 0,
+	.max_retained_messages = 0,
+	.persistent_client_expiration = U32_MAX,
+	.retain_available = true,
+	.queue_qos0_messages = false,
+	.policy = KMQTT_POLICY_DROP_NEWEST,
+};
+
+int kmqtt_core_init(void)
+{
+	int ret = kmqtt_queue_init();
+
+	if (ret)
+		return ret;
+	kmqtt_wq = alloc_workqueue("kmqtt", WQ_UNBOUND, 0);
+	if (!kmqtt_wq) {
+		kmqtt_queue_exit();
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void kmqtt_core_exit(void)
+{
+	destroy_workqueue(kmqtt_wq);
+	rcu_barrier();	/* sessions, identities and nodes on their way */
+	kmqtt_queue_exit();
+}
+
+/*
+ * A hostile process may open files and name sessions as it likes; what bounds
+ * it is its memory cgroup, and memory_limit an eighth of the machine for
+ * messages, which no cgroup pays for if they come from the network.
+ */
+static u64 kmqtt_memory_default(void)
+{
+	return ((u64)totalram_pages() << PAGE_SHIFT) / 8;
+}
+
+int kmqtt_broker_init(struct kmqtt_broker *b, struct net *net)
+{
+	int ret;
+
+	b->net = net;
+	b->limits = kmqtt_limits_default;
+	b->limits.memory_limit = kmqtt_memory_default();
+	b->started = ktime_get_boottime_seconds();
+	mutex_init(&b->sessions_lock);
+	xa_init(&b->by_number);
+	atomic_set(&b->blockers, 0);
+	b->stats = kmqtt_stats_alloc();
+	if (!b->stats)
+		return -ENOMEM;
+	ret = percpu_counter_init(&b->memory, 0, GFP_KERNEL);
+	if (ret)
+		goto stats;
+	ret = rhashtable_init(&b->sessions, &kmqtt_session_params_by_name);
+	if (ret)
+		goto memory;
+	ret = kmqtt_tree_init(&b->tree);
+	if (ret)
+		goto sessions;
+	ret = kmqtt_retain_init(&b->retain);
+	if (ret)
+		goto tree;
+	kmqtt_acl_init(&b->acl);
+	return 0;
+tree:
+	kmqtt_tree_destroy(&b->tree);
+sessions:
+	rhashtable_destroy(&b->sessions);
+memory:
+	percpu_counter_destroy(&b->memory);
+stats:
+	free_percpu(b->stats);
+	return ret;
+}
+
+void kmqtt_broker_shutdown(struct kmqtt_broker *b)
+{
+	might_sleep();
+	kmqtt_sessions_end_all(b);
+	/* an expiry that was running when its session ended */
+	flush_workqueue(kmqtt_wq);
+}
+
+void kmqtt_broker_destroy(struct kmqtt_broker *b)
+{
+	kmqtt_acl_destroy(&b->acl);
+	kmqtt_retain_destroy(&b->retain);
+	kmqtt_tree_destroy(&b->tree);
+	rhashtable_destroy(&b->sessions);
+	xa_destroy(&b->by_number);
+	WARN_ON_ONCE(percpu_counter_sum(&b->memory));
+	percpu_counter_destroy(&b->memory);
+	free_percpu(b->stats);
+}
+
+/* Return: the name of the first key that is out of range, or NULL */
+static const char *kmqtt_limits_check(const struct kmqtt_limits *l)
+{
+	if (!l->max_inflight_messages || l->max_inflight_messages > U16_MAX)
+		return "max_inflight_messages";
+	if (l->max_packet_size < KMQTT_PACKET_SIZE_MIN ||
+	    l->max_packet_size > KMQTT_PACKET_SIZE_MAX)
+		return "max_packet_size";
+	if (l->policy < KMQTT_POLICY_DROP_NEWEST || l->policy > KMQTT_POLICY_BLOCK)
+		return "policy";
+	return NULL;
+}
+
+int kmqtt_limits_set(struct kmqtt_broker *b, const struct kmqtt_limits *limits,
+		     const char **bad)
+{
+	*bad = kmqtt_limits_check(limits);
+	if (*bad)
+		return -ERANGE;
+	mutex_lock(&b->sessions_lock);
+	b->limits = *limits;
+	mutex_unlock(&b->sessions_lock);
+	return 0;
+}

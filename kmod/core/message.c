@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages: allocation, memory limit, expiry. */
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+
+#include "compat.h"
+#include "core/broker.h"
+#include "core/message.h"
+#include "core/tracker.h"
+#include "proto/props.h"
+
+/* what is rewritten for each subscriber and so does not belong to the message */
+#define KMQTT_MSG_OMIT	(KMQTT_PROP_BIT(KMQTT_PROP_MESSAGE_EXPIRY) |	\
+			 KMQTT_PROP_BIT(KMQTT_PROP_TOPIC_ALIAS) |	\
+			 KMQTT_PROP_BIT(KMQTT_PROP_SUBSCRIPTION_ID))
+
+/* fixed header, topic length, packet identifier, property length: at most */
+#define KMQTT_PUBLISH_OVERHEAD	(5 + 2 + 2 + 4)
+
+/* Counts @size against memory_limit. Return: false if it does not fit */
+static bool kmqtt_msg_charge(struct kmqtt_broker *broker, u32 size)
+{
+	u64 limit = READ_ONCE(broker->limits.memory_limit);
+
+	percpu_counter_add(&broker->memory, size);
+	if (likely(!limit || percpu_counter_compare(&broker->memory, limit) <= 0))
+		return true;
+	percpu_counter_sub(&broker->memory, size);
+	return false;
+}
+
+struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
+				  const struct kmqtt_msg_desc *desc, gfp_t gfp)
+{
+	struct kmqtt_view props = { desc->props, desc->props_len };
+	u32 max = READ_ONCE(broker->limits.max_packet_size);
+	u32 kept = 0;
+	struct kmqtt_msg *msg;
+	u64 wire;
+	u32 size;
+	u8 *p;
+
+	if (desc->props_len)
+		kept = kmqtt_props_filter_size(props, KMQTT_MSG_OMIT);
+	wire = (u64)desc->topic_len + kept + desc->payload_len +
+	       KMQTT_PUBLISH_OVERHEAD;
+	if (wire > max || desc->topic_len > U16_MAX)
+		return ERR_PTR(-EMSGSIZE);
+	size = sizeof(*msg) + sizeof(__be16) + desc->topic_len + 1 + kept +
+	       desc->payload_len;
+	if (!kmqtt_msg_charge(broker, size))
+		return ERR_PTR(-ENOBUFS);
+	msg = kvmalloc(size, gfp);
+	if (!msg) {
+		percpu_counter_sub(&broker->memory, size);
+		return ERR_PTR(-ENOMEM);
+	}
+	refcount_set(&msg->refs, 1);
+	msg->size = size;
+	msg->broker = broker;
+	msg->tracker = NULL;
+	msg->time_ns = ktime_get_real_ns();
+	msg->expires = desc->expiry ?
+		ktime_get_boottime_seconds() + desc->expiry : 0;
+	msg->record_len = KMQTT_REC_SIZE(desc->topic_len, kept, desc->payload_len);
+	msg->props_len = kept;
+	msg->payload_len = desc->payload_len;
+	msg->topic_len = desc->topic_len;
+	msg->qos = desc->qos;
+	msg->retain = desc->retain;
+	put_unaligned_be16(desc->topic_len, msg->data);
+	p = kmqtt_msg_topic(msg);
+	memcpy(p, desc->topic, desc->topic_len);
+	p[desc->topic_len] = 0;
+	if (kept)
+		kmqtt_props_filter_copy(kmqtt_msg_props(msg), props, KMQTT_MSG_OMIT);
+	return msg;
+}
+
+void kmqtt_msg_put(struct kmqtt_msg *msg)
+{
+	if (!refcount_dec_and_test(&msg->refs))
+		return;
+	percpu_counter_sub(&msg->broker->memory, msg->size);
+	kmqtt_tracker_put(msg->tracker);
+	kvfree(msg);
+}
+
+bool kmqtt_msg_expiry_left(const struct kmqtt_msg *msg, u32 *left)
+{
+	u64 now;
+
+	*left = 0;
+	if (likely(!msg->expires))
+		return true;
+	now = ktime_get_boottime_seconds();
+	if (now >= msg->expires)
+		return false;
+	*left = msg->expires - now;
+	return true;
+}

@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The queue of a session: what waits to be taken, and the policy when it is
+ * full. All under session->lock; what leaves is freed after it is dropped.
+ */
+#include <linux/jiffies.h>
+#include <linux/memcontrol.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "compat.h"
+#include "core/broker.h"
+#include "core/queue.h"
+#include "core/tracker.h"
+#include "proto/proto.h"
+
+static struct kmem_cache *kmqtt_qent_cache;
+
+int kmqtt_queue_init(void)
+{
+	kmqtt_qent_cache = KMEM_CACHE(kmqtt_qent, 0);
+	return kmqtt_qent_cache ? 0 : -ENOMEM;
+}
+
+void kmqtt_queue_exit(void)
+{
+	kmem_cache_destroy(kmqtt_qent_cache);
+}
+
+void kmqtt_sub_ids_put(struct kmqtt_sub_ids *ids)
+{
+	if (ids && refcount_dec_and_test(&ids->refs))
+		kfree(ids);
+}
+
+void kmqtt_qent_free(struct kmqtt_qent *ent)
+{
+	if (ent->tracked)
+		kmqtt_tracker_done(ent->msg->tracker, ent->reason);
+	kmqtt_msg_put(ent->msg);
+	kmqtt_sub_ids_put(ent->more_ids);
+	kmem_cache_free(kmqtt_qent_cache, ent);
+}
+
+void kmqtt_qent_free_list(struct list_head *list)
+{
+	struct kmqtt_qent *ent, *next;
+
+	list_for_each_entry_safe(ent, next, list, link)
+		kmqtt_qent_free(ent);
+}
+
+/*
+ * The process that will read it pays for the entry. GFP_ATOMIC for what was
+ * promised to arrive, GFP_NOWAIT for the rest: a publisher never waits for
+ * memory that a subscriber holds.
+ */
+static struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s,
+					 struct kmqtt_msg *msg,
+					 const struct kmqtt_push *how)
+{
+	gfp_t gfp = (how->qos ? GFP_ATOMIC : GFP_NOWAIT) | __GFP_NOWARN;
+	struct mem_cgroup *old;
+	struct kmqtt_qent *ent;
+
+	if (s->memcg) {
+		old = set_active_memcg(s->memcg);
+		ent = kmem_cache_alloc(kmqtt_qent_cache, gfp | __GFP_ACCOUNT);
+		set_active_memcg(old);
+	} else {
+		ent = kmem_cache_alloc(kmqtt_qent_cache, gfp);
+	}
+	if (!ent)
+		return NULL;
+	ent->msg = kmqtt_msg_get(msg);
+	ent->more_ids = how->more_ids;
+	if (ent->more_ids)
+		refcount_inc(&ent->more_ids->refs);
+	ent->id = 0;
+	ent->sub_id = how->sub_id;
+	ent->packet_id = 0;
+	ent->qos = how->qos;
+	ent->state = KMQTT_QENT_QUEUED;
+	ent->retain = how->retain;
+	ent->dup = false;
+	ent->unsent = false;
+	ent->reason = KMQTT_RC_QUOTA_EXCEEDED;
+	/* before anyone can see it: its acknowledgement may come at once */
+	ent->tracked = msg->tracker && how->qos && s->kind == KMQTT_KIND_UPLINK;
+	if (ent->tracked)
+		kmqtt_tracker_add(msg->tracker);
+	return ent;
+}
+
+static int kmqtt_topic_cmp(const struct kmqtt_msg *a, const struct kmqtt_msg *b)
+{
+	if (a->topic_len != b->topic_len)
+		return a->topic_len < b->topic_len ? -1 : 1;
+	return memcmp(kmqtt_msg_topic(a), kmqtt_msg_topic(b), a->topic_len);
+}
+
+static struct kmqtt_qent *kmqtt_topic_find(struct kmqtt_session *s,
+					   const struct kmqtt_msg *msg)
+{
+	struct rb_node *n = s->by_topic.rb_node;
+
+	while (n) {
+		struct kmqtt_qent *ent = rb_entry(n, struct kmqtt_qent, rb);
+		int cmp = kmqtt_topic_cmp(msg, ent->msg);
+
+		if (!cmp)
+			return ent;
+		n = cmp < 0 ? n->rb_left : n->rb_right;
+	}
+	return NULL;
+}
+
+static void kmqtt_topic_insert(struct kmqtt_session *s, struct kmqtt_qent *ent)
+{
+	struct rb_node **link = &s->by_topic.rb_node, *parent = NULL;
+
+	RB_CLEAR_NODE(&ent->rb);
+	while (*link) {
+		struct kmqtt_qent *at = rb_entry(*link, struct kmqtt_qent, rb);
+		int cmp = kmqtt_topic_cmp(ent->msg, at->msg);
+
+		if (!cmp)
+			return;
+		parent = *link;
+		link = cmp < 0 ? &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&ent->rb, parent, link);
+	rb_insert_color(&ent->rb, &s->by_topic);
+}
+
+static void kmqtt_queue_count(struct kmqtt_session *s, struct kmqtt_qent *ent)
+{
+	ent->state = KMQTT_QENT_QUEUED;
+	s->queued++;
+	s->queued_bytes += ent->msg->size;
+	if (s->policy == KMQTT_POLICY_KEEP_LATEST)
+		kmqtt_topic_insert(s, ent);
+	else
+		RB_CLEAR_NODE(&ent->rb);
+}
+
+void kmqtt_queue_add_tail(struct kmqtt_session *s, struct kmqtt_qent *ent)
+{
+	lockdep_assert_held(&s->lock);
+	list_add_tail(&ent->link, &s->queue);
+	kmqtt_queue_count(s, ent);
+}
+
+void kmqtt_queue_add_head(struct kmqtt_session *s, struct kmqtt_qent *ent)
+{
+	lockdep_assert_held(&s->lock);
+	list_add(&ent->link, &s->queue);
+	kmqtt_queue_count(s, ent);
+}
+
+void kmqtt_queue_remove(struct kmqtt_session *s, struct kmqtt_qent *ent)
+{
+	lockdep_assert_held(&s->lock);
+	list_del(&ent->link);
+	s->queued--;
+	s->queued_bytes -= ent->msg->size;
+	if (!RB_EMPTY_NODE(&ent->rb))
+		rb_erase(&ent->rb, &s->by_topic);
+}
+
+void kmqtt_queue_reindex(struct kmqtt_session *s)
+{
+	struct kmqtt_qent *ent;
+
+	lockdep_assert_held(&s->lock);
+	s->by_topic = RB_ROOT;
+	list_for_each_entry_reverse(ent, &s->queue, link) {
+		RB_CLEAR_NODE(&ent->rb);
+		if (s->policy == KMQTT_POLICY_KEEP_LATEST)
+			kmqtt_topic_insert(s, ent);
+	}
+}
+
+void kmqtt_queue_drain(struct kmqtt_session *s, struct list_head *gone)
+{
+	lockdep_assert_held(&s->lock);
+	list_splice_init(&s->inflight, gone);
+	list_splice_tail_init(&s->queue, gone);
+	s->by_topic = RB_ROOT;
+	s->by_packet = RB_ROOT;
+	s->resend = NULL;
+	s->queued = 0;
+	s->queued_bytes = 0;
+	s->inflight_count = 0;
+	s->sent = 0;
+}
+
+void kmqtt_queue_wake(struct kmqtt_session *s)
+{
+	struct kmqtt_port *port;
+
+	rcu_read_lock();
+	port = rcu_dereference(s->port);
+	if (port)
+		port->ops->wake(port);
+	rcu_read_unlock();
+}
+
+void kmqtt_queue_space(struct kmqtt_session *s)
+{
+	if (s->policy == KMQTT_POLICY_BLOCK && wq_has_sleeper(&s->space))
+		wake_up_all(&s->space);
+}
+
+static u32 kmqtt_queue_max(const struct kmqtt_session *s)
+{
+	return s->max_queued_messages ?:
+	       READ_ONCE(s->broker->limits.max_queued_messages);
+}
+
+static u64 kmqtt_queue_max_bytes(const struct kmqtt_session *s)
+{
+	return s->max_queued_bytes ?:
+	       READ_ONCE(s->broker->limits.max_queued_bytes);
+}
+
+/* Is there no room for @size more bytes in one more message? */
+static bool kmqtt_queue_over(const struct kmqtt_session *s, u32 size, u64 extra)
+{
+	u32 max = kmqtt_queue_max(s);
+	u64 max_bytes = kmqtt_queue_max_bytes(s);
+
+	if (max && READ_ONCE(s->queued) >= max + extra)
+		return true;
+	return max_bytes && !extra && READ_ONCE(s->queued_bytes) + size > max_bytes;
+}
+
+bool kmqtt_session_full(const struct kmqtt_session *s)
+{
+	return READ_ONCE(s->policy) == KMQTT_POLICY_BLOCK &&
+	       READ_ONCE(s->online) && !READ_ONCE(s->dead) &&
+	       READ_ONCE(s->queued) && kmqtt_queue_over(s, 0, 0);
+}
+
+/* By policy, make room for a new one; what has to go moves to @gone. */
+static bool kmqtt_queue_make_room(struct kmqtt_session *s, u32 size, u64 extra,
+				  struct list_head *gone)
+{
+	while (kmqtt_queue_over(s, size, extra)) {
+		struct kmqtt_qent *oldest;
+
+		if (s->policy != KMQTT_POLICY_DROP_OLDEST &&
+		    s->policy != KMQTT_POLICY_KEEP_LATEST)
+			return false;
+		oldest = list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
+		if (!oldest)
+			return false;
+		kmqtt_queue_remove(s, oldest);
+		list_add_tail(&oldest->link, gone);
+		s->dropped_messages++;
+	}
+	return true;
+}
+
+static void kmqtt_queue_tell_drop(struct kmqtt_session *s, u64 count)
+{
+	struct kmqtt_event event = {
+		.type = KMQTT_EVENT_DROP,
+		.session = s->name,
+		.count = count,
+	};
+
+	kmqtt_event_emit(s->broker, &event);
+}
+
+/* KEEP_LATEST: a message of the same topic that waits gives its place away. */
+static bool kmqtt_queue_replace(struct kmqtt_session *s, struct kmqtt_qent *ent,
+				struct list_head *gone)
+{
+	struct kmqtt_qent *old = kmqtt_topic_find(s, ent->msg);
+
+	if (!old)
+		return false;
+	list_replace(&old->link, &ent->link);
+	rb_replace_node(&old->rb, &ent->rb, &s->by_topic);
+	s->queued_bytes += ent->msg->size;
+	s->queued_bytes -= old->msg->size;
+	list_add_tail(&old->link, gone);
+	s->dropped_messages++;
+	return true;
+}
+
+bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
+		      const struct kmqtt_push *how)
+{
+	u64 extra = how->replay ? READ_ONCE(s->broker->retain.count) : 0;
+	bool queued = false, tell = false;
+	struct kmqtt_qent *ent;
+	u64 before, dropped;
+	LIST_HEAD(gone);
+
+	if (!how->qos && !READ_ONCE(s->online) && !s->queue_qos0 &&
+	    !READ_ONCE(s->broker->limits.queue_qos0_messages))
+		return false;
+	ent = kmqtt_qent_new(s, msg, how);
+
+	spin_lock(&s->lock);
+	before = s->dropped_messages;
+	if (!ent || s->dead) {
+		s->dropped_messages += !s->dead;
+	} else if (s->policy == KMQTT_POLICY_KEEP_LATEST &&
+		   kmqtt_queue_replace(s, ent, &gone)) {
+		queued = true;
+	} else if (kmqtt_queue_make_room(s, msg->size, extra, &gone)) {
+		kmqtt_queue_add_tail(s, ent);
+		queued = true;
+	} else {
+		s->dropped_messages++;
+	}
+	dropped = s->dropped_messages;
+	if (unlikely(dropped != before) &&
+	    time_after(jiffies, s->event_drop + HZ)) {
+		s->event_drop = jiffies;
+		tell = true;
+	}
+	spin_unlock(&s->lock);
+
+	if (unlikely(dropped != before))
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED,
+				dropped - before);
+	if (unlikely(!list_empty(&gone)))
+		kmqtt_qent_free_list(&gone);
+	if (!queued && ent)
+		kmqtt_qent_free(ent);
+	if (unlikely(tell))
+		kmqtt_queue_tell_drop(s, dropped);
+	if (queued)
+		kmqtt_queue_wake(s);
+	return queued;
+}
+
+/* Fill a delivery from an entry; its references stay the entry's. */
+static void kmqtt_delivery_fill(struct kmqtt_delivery *d, struct kmqtt_qent *ent,
+				u32 expiry)
+{
+	d->msg = ent->msg;
+	d->more_ids = ent->more_ids;
+	d->ent = ent;
+	d->id = ent->id;
+	d->sub_id = ent->sub_id;
+	d->expiry = expiry;
+	d->packet_id = ent->packet_id;
+	d->kind = KMQTT_DELIVER_PUBLISH;
+	d->qos = ent->qos;
+	d->retain = ent->retain;
+	d->dup = ent->dup;
+}
+
+/* It stays in flight, so the delivery gets references of its own. */
+static void kmqtt_delivery_share(struct kmqtt_delivery *d)
+{
+	d->ent = NULL;
+	kmqtt_msg_get(d->msg);
+	if (d->more_ids)
+		refcount_inc(&d->more_ids->refs);
+}
+
+void kmqtt_delivery_put(struct kmqtt_delivery *d)
+{
+	if (d->ent) {
+		kmqtt_qent_free(d->ent);
+	} else if (d->msg) {
+		kmqtt_msg_put(d->msg);
+		kmqtt_sub_ids_put(d->more_ids);
+	}
+}
+
+/* The next one that a reconnect has to send again. */
+static void kmqtt_take_again(struct kmqtt_session *s, struct kmqtt_delivery *d)
+{
+	struct kmqtt_qent *ent = s->resend;
+	u32 left;
+
+	/* what is in flight is sent on even if it has expired by now */
+	if (!kmqtt_msg_expiry_left(ent->msg, &left))
+		left = 1;
+	kmqtt_delivery_fill(d, ent, left);
+	if (ent->state == KMQTT_QENT_RELEASED) {
+		d->kind = KMQTT_DELIVER_PUBREL;
+		d->msg = NULL;
+		d->more_ids = NULL;
+		d->ent = NULL;
+	} else {
+		kmqtt_delivery_share(d);
+	}
+	s->sent++;
+	ent->unsent = false;
+	s->resend = list_is_last(&ent->link, &s->inflight) ?
+		    NULL : list_next_entry(ent, link);
+}
+
+static void kmqtt_take_new(struct kmqtt_session *s, struct kmqtt_qent *ent,
+			   u32 left, struct kmqtt_delivery *d)
+{
+	kmqtt_queue_remove(s, ent);
+	ent->id = ++s->last_id;
+	s->delivered_messages++;
+	s->delivered_bytes += ent->msg->topic_len + ent->msg->payload_len;
+	if (ent->qos && s->ack_mode != KMQTT_ACK_AUTO) {
+		kmqtt_window_add(s, ent);
+		kmqtt_delivery_fill(d, ent, left);
+		kmqtt_delivery_share(d);
+	} else {
+		kmqtt_delivery_fill(d, ent, left);
+	}
+}
+
+static size_t kmqtt_qent_record_len(const struct kmqtt_qent *ent)
+{
+	const struct kmqtt_delivery d = { .msg = ent->msg, .more_ids = ent->more_ids };
+
+	return kmqtt_delivery_record_len(&d);
+}
+
+int kmqtt_session_take(struct kmqtt_session *s, struct kmqtt_delivery *out,
+		       unsigned int max, size_t *room)
+{
+	unsigned int n = 0, expired = 0, fresh = 0;
+	struct kmqtt_qent *ent;
+	LIST_HEAD(gone);
+	u64 bytes = 0;
+	int ret = 0;
+
+	spin_lock(&s->lock);
+	while (n < max) {
+		bool again = s->resend;
+		size_t len;
+		u32 left;
+
+		ent = again ? s->resend :
+		      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
+		if (!ent)
+			break;
+		if (!again && !kmqtt_msg_expiry_left(ent->msg, &left)) {
+			kmqtt_queue_remove(s, ent);
+			list_add_tail(&ent->link, &gone);
+			s->expired_messages++;
+			expired++;
+			continue;
+		}
+		if (ent->qos && s->ack_mode != KMQTT_ACK_AUTO &&
+		    !kmqtt_window_room(s))
+			break;
+		len = kmqtt_qent_record_len(ent);
+		if (len > *room) {
+			ret = -EMSGSIZE;
+			break;
+		}
+		*room -= len;
+		if (again) {
+			kmqtt_take_again(s, &out[n++]);
+			continue;
+		}
+		kmqtt_take_new(s, ent, left, &out[n]);
+		bytes += out[n].msg->topic_len + out[n].msg->payload_len;
+		fresh++;
+		n++;
+	}
+	spin_unlock(&s->lock);
+
+	if (fresh) {
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, fresh);
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);
+	}
+	if (unlikely(expired)) {
+		kmqtt_qent_free_list(&gone);
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_EXPIRED, expired);
+	}
+	if (n || expired)
+		kmqtt_queue_space(s);
+	return n ? n : ret;
+}
+
+/* Return: true if the entry must be freed: a later one of its topic is there */
+static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d)
+{
+	struct kmqtt_qent *ent = d->ent;
+
+	if (!ent) {
+		ent = kmqtt_window_find(s, s->ack_mode == KMQTT_ACK_MQTT ?
+					d->packet_id : d->id);
+		if (!ent)
+			return false;	/* acknowledged already */
+		if (s->ack_mode == KMQTT_ACK_MQTT &&
+		    (d->dup || d->kind == KMQTT_DELIVER_PUBREL)) {
+			s->resend = ent;
+			ent->unsent = true;
+			s->sent--;
+			return false;
+		}
+		kmqtt_window_remove(s, ent);
+	}
+	s->delivered_messages--;
+	s->delivered_bytes -= ent->msg->topic_len + ent->msg->payload_len;
+	if (s->dead || (s->policy == KMQTT_POLICY_KEEP_LATEST &&
+			kmqtt_topic_find(s, ent->msg))) {
+		s->dropped_messages++;
+		d->ent = ent;
+		return true;
+	}
+	kmqtt_queue_add_head(s, ent);
+	d->ent = NULL;
+	return false;
+}
+
+void kmqtt_session_untake(struct kmqtt_session *s, struct kmqtt_delivery *d,
+			  unsigned int count)
+{
+	unsigned int i;
+
+	for (i = count; i-- > 0;) {
+		bool shared = !d[i].ent && d[i].msg;
+		struct kmqtt_msg *msg = d[i].msg;
+		struct kmqtt_sub_ids *ids = d[i].more_ids;
+		bool gone;
+
+		spin_lock(&s->lock);
+		gone = kmqtt_untake_one(s, &d[i]);
+		spin_unlock(&s->lock);
+		if (gone)
+			kmqtt_qent_free(d[i].ent);
+		if (shared) {
+			kmqtt_msg_put(msg);
+			kmqtt_sub_ids_put(ids);
+		}
+	}
+}
+
+bool kmqtt_session_pending(struct kmqtt_session *s)
+{
+	struct kmqtt_qent *ent;
+	bool ret = false;
+
+	if (list_empty_careful(&s->queue) && !READ_ONCE(s->resend))
+		return false;
+	spin_lock(&s->lock);
+	ent = s->resend ?:
+	      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
+	if (ent)
+		ret = !ent->qos || s->ack_mode == KMQTT_ACK_AUTO ||
+		      kmqtt_window_room(s);
+	spin_unlock(&s->lock);
+	return ret;
+}
+
+u64 kmqtt_session_dropped(struct kmqtt_session *s)
+{
+	u64 n;
+
+	if (likely(READ_ONCE(s->dropped_messages) == s->dropped_reported))
+		return 0;
+	spin_lock(&s->lock);
+	n = s->dropped_messages - s->dropped_reported;
+	s->dropped_reported = s->dropped_messages;
+	spin_unlock(&s->lock);
+	return n;
+}

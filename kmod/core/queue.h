@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Inside the core: the queue and the windows of a session. */
+#ifndef KMQTT_CORE_QUEUE_H
+#define KMQTT_CORE_QUEUE_H
+
+#include <linux/list.h>
+#include <linux/rbtree.h>
+#include <linux/types.h>
+
+struct kmqtt_msg;
+struct kmqtt_session;
+struct kmqtt_sub_ids;
+
+/**
+ * enum kmqtt_qent_state - how far a delivery has come
+ * @KMQTT_QENT_QUEUED:	in session->queue
+ * @KMQTT_QENT_SENT:	in session->inflight: waits for PUBACK, PUBREC or ack_id
+ * @KMQTT_QENT_RELEASED: in session->inflight: PUBREC came, waits for PUBCOMP
+ */
+enum kmqtt_qent_state {
+	KMQTT_QENT_QUEUED = 0,
+	KMQTT_QENT_SENT = 1,
+	KMQTT_QENT_RELEASED = 2,
+};
+
+/**
+ * struct kmqtt_qent - one message in one session
+ * @link:	in session->queue or session->inflight
+ * @rb:		in session->by_topic while queued, session->by_packet in flight
+ * @msg:	message, a reference
+ * @more_ids:	subscription identifiers if there are several, a reference
+ * @id:		number of the delivery, given when it is taken
+ * @sub_id:	subscription identifier, or 0
+ * @packet_id:	packet identifier while in flight, KMQTT_ACK_MQTT
+ * @qos:	QoS to deliver with
+ * @state:	&enum kmqtt_qent_state
+ * @retain:	RETAIN flag to send
+ * @dup:	it was sent before
+ * @unsent:	in flight since an earlier connection, not yet sent on this one
+ * @tracked:	the message's tracker waits for it
+ * @reason:	what the tracker is told when it goes
+ */
+struct kmqtt_qent {
+	struct list_head link;
+	struct rb_node rb;
+	struct kmqtt_msg *msg;
+	struct kmqtt_sub_ids *more_ids;
+	u64 id;
+	u32 sub_id;
+	u16 packet_id;
+	u8 qos;
+	u8 state;
+	bool retain;
+	bool dup;
+	bool unsent;
+	bool tracked;
+	u8 reason;
+};
+
+/**
+ * struct kmqtt_push - how a message goes to one session
+ * @more_ids:	subscription identifiers if there are several, or NULL; the queue
+ *		takes a reference of its own
+ * @sub_id:	subscription identifier, or 0
+ * @qos:	QoS to deliver with
+ * @retain:	RETAIN flag to send
+ * @replay:	a retained message for a new subscription: it is in memory
+ *		already, so as many as are retained may be queued beyond the caps
+ */
+struct kmqtt_push {
+	struct kmqtt_sub_ids *more_ids;
+	u32 sub_id;
+	u8 qos;
+	bool retain;
+	bool replay;
+};
+
+/** kmqtt_queue_init() / kmqtt_queue_exit() - cache of entries, at module load */
+int kmqtt_queue_init(void);
+void kmqtt_queue_exit(void);
+
+/**
+ * kmqtt_queue_push() - queue a message by the session's policy, wake its port
+ *
+ * rcu_read_lock() held; takes session->lock. What does not fit is counted.
+ * Return: true if it is queued.
+ */
+bool kmqtt_queue_push(struct kmqtt_session *session, struct kmqtt_msg *msg,
+		      const struct kmqtt_push *how);
+
+/** kmqtt_queue_wake() - wake the session's port, if it has one (atomic) */
+void kmqtt_queue_wake(struct kmqtt_session *session);
+
+/** kmqtt_queue_space() - wake writers that wait for room (atomic) */
+void kmqtt_queue_space(struct kmqtt_session *session);
+
+/** kmqtt_queue_add_tail() / add_head() - link an entry that is in no list; lock held */
+void kmqtt_queue_add_tail(struct kmqtt_session *session, struct kmqtt_qent *ent);
+void kmqtt_queue_add_head(struct kmqtt_session *session, struct kmqtt_qent *ent);
+
+/** kmqtt_queue_remove() - unlink an entry of session->queue; lock held */
+void kmqtt_queue_remove(struct kmqtt_session *session, struct kmqtt_qent *ent);
+
+/** kmqtt_queue_reindex() - after a change of session->policy; lock held */
+void kmqtt_queue_reindex(struct kmqtt_session *session);
+
+/**
+ * kmqtt_queue_drain() - the session ends: all entries go to @gone; lock held
+ *
+ * Free them with kmqtt_qent_free_list() when the lock is dropped.
+ */
+void kmqtt_queue_drain(struct kmqtt_session *session, struct list_head *gone);
+
+/** kmqtt_qent_free() - drops what it holds, tells the tracker (atomic) */
+void kmqtt_qent_free(struct kmqtt_qent *ent);
+
+/** kmqtt_qent_free_list() - all on the list */
+void kmqtt_qent_free_list(struct list_head *list);
+
+/** kmqtt_sub_ids_put() - drop a reference; NULL is allowed (atomic) */
+void kmqtt_sub_ids_put(struct kmqtt_sub_ids *ids);
+
+/* The window of deliveries in flight; session->lock held for all. */
+
+/** kmqtt_window_room() - may one more QoS 1/2 delivery be sent? */
+bool kmqtt_window_room(const struct kmqtt_session *session);
+
+/** kmqtt_window_add() - an entry that was taken; gives it its packet identifier */
+void kmqtt_window_add(struct kmqtt_session *session, struct kmqtt_qent *ent);
+
+/** kmqtt_window_remove() - it is acknowledged, or goes back to the queue */
+void kmqtt_window_remove(struct kmqtt_session *session, struct kmqtt_qent *ent);
+
+/** kmqtt_window_find() - by packet identifier or number. Return: it or NULL */
+struct kmqtt_qent *kmqtt_window_find(struct kmqtt_session *session, u64 key);
+
+/** kmqtt_window_requeue() - all in flight goes back to the queue, in order, as DUP */
+void kmqtt_window_requeue(struct kmqtt_session *session, bool dup);
+
+#endif

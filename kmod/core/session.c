@@ -1,0 +1,542 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Sessions: how they begin, change hands and end. */
+#include <linux/err.h>
+#include <linux/jhash.h>
+#include <linux/memcontrol.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+
+#include "compat.h"
+#include "core/broker.h"
+#include "core/queue.h"
+#include "proto/proto.h"
+#include "proto/topic.h"
+
+/* longest time to arm a timer for at once; longer ones are armed again */
+#define KMQTT_EXPIRY_STEP	(24 * 3600)
+
+static u32 kmqtt_name_hashfn(const void *key, u32 len, u32 seed)
+{
+	return jhash(key, strlen(key), seed);
+}
+
+static u32 kmqtt_name_obj_hashfn(const void *obj, u32 len, u32 seed)
+{
+	const struct kmqtt_session *s = obj;
+
+	return kmqtt_name_hashfn(s->name, 0, seed);
+}
+
+static int kmqtt_name_cmpfn(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct kmqtt_session *s = obj;
+
+	return strcmp(arg->key, s->name);
+}
+
+const struct rhashtable_params kmqtt_session_params_by_name = {
+	.head_offset = offsetof(struct kmqtt_session, name_link),
+	.hashfn = kmqtt_name_hashfn,
+	.obj_hashfn = kmqtt_name_obj_hashfn,
+	.obj_cmpfn = kmqtt_name_cmpfn,
+	.automatic_shrinking = true,
+};
+
+static void kmqtt_identity_free_rcu(struct rcu_head *rcu)
+{
+	struct kmqtt_identity *who = container_of(rcu, struct kmqtt_identity, rcu);
+
+	kmqtt_identity_release(who);
+	kfree(who);
+}
+
+static void kmqtt_session_free_rcu(struct rcu_head *rcu)
+{
+	struct kmqtt_session *s = container_of(rcu, struct kmqtt_session, rcu);
+	struct kmqtt_identity *who = rcu_dereference_protected(s->who, true);
+
+	kmqtt_identity_release(who);
+	kfree(who);
+	mem_cgroup_put(s->memcg);
+	xa_destroy(&s->rx_qos2);
+	kfree(s);
+}
+
+bool kmqtt_session_get(struct kmqtt_session *s)
+{
+	return refcount_inc_not_zero(&s->refs);
+}
+
+void kmqtt_session_put(struct kmqtt_session *s)
+{
+	if (refcount_dec_and_test(&s->refs))
+		call_rcu(&s->rcu, kmqtt_session_free_rcu);
+}
+
+static void kmqtt_session_event(struct kmqtt_session *s, u8 type, u8 reason)
+{
+	struct kmqtt_event event = {
+		.type = type,
+		.reason = reason,
+		.session = s->name,
+	};
+
+	kmqtt_event_emit(s->broker, &event);
+}
+
+/* sessions_lock held: nobody gets or loses a port meanwhile */
+static struct kmqtt_port *kmqtt_session_port(struct kmqtt_session *s)
+{
+	return rcu_dereference_protected(s->port,
+			lockdep_is_held(&s->broker->sessions_lock));
+}
+
+static void kmqtt_session_arm_expiry(struct kmqtt_session *s)
+{
+	u64 now = ktime_get_boottime_seconds();
+	u64 left = s->expires > now ? s->expires - now : 0;
+
+	/* the work holds a reference while it is queued */
+	refcount_inc(&s->refs);
+	if (!queue_delayed_work(kmqtt_wq, &s->expiry_work,
+				min_t(u64, left, KMQTT_EXPIRY_STEP) * HZ))
+		kmqtt_session_put(s);
+}
+
+/* The port is gone already, or is told here. sessions_lock held. */
+static void kmqtt_session_end(struct kmqtt_session *s, u8 reason)
+{
+	struct kmqtt_broker *b = s->broker;
+	struct kmqtt_port *port = kmqtt_session_port(s);
+	LIST_HEAD(gone);
+
+	lockdep_assert_held(&b->sessions_lock);
+	spin_lock(&s->lock);
+	s->dead = true;
+	s->online = false;
+	spin_unlock(&s->lock);
+
+	rhashtable_remove_fast(&b->sessions, &s->name_link,
+			       kmqtt_session_params_by_name);
+	xa_erase(&b->by_number, s->number);
+	b->session_count--;
+	kmqtt_tree_del_session(&b->tree, s);
+	RCU_INIT_POINTER(s->port, NULL);
+	if (port)
+		port->ops->close(port, reason);
+
+	spin_lock(&s->lock);
+	kmqtt_queue_drain(s, &gone);
+	spin_unlock(&s->lock);
+	kmqtt_qent_free_list(&gone);
+	if (s->policy == KMQTT_POLICY_BLOCK)
+		atomic_dec(&b->blockers);
+	wake_up_all(&s->space);
+	if (cancel_delayed_work(&s->expiry_work))
+		kmqtt_session_put(s);
+	kmqtt_session_put(s);
+}
+
+static void kmqtt_session_expire(struct work_struct *work)
+{
+	struct kmqtt_session *s = container_of(work, struct kmqtt_session,
+					       expiry_work.work);
+	struct kmqtt_broker *b = s->broker;
+
+	mutex_lock(&b->sessions_lock);
+	if (!s->dead && !kmqtt_session_port(s) && s->expires) {
+		if (ktime_get_boottime_seconds() >= s->expires) {
+			kmqtt_session_event(s, KMQTT_EVENT_EXPIRE, 0);
+			kmqtt_session_end(s, 0);
+		} else {
+			kmqtt_session_arm_expiry(s);
+		}
+	}
+	mutex_unlock(&b->sessions_lock);
+	kmqtt_session_put(s);
+}
+
+static int kmqtt_params_check(const struct kmqtt_session_params *p)
+{
+	if (p->policy > KMQTT_POLICY_BLOCK || p->max_inflight > U16_MAX)
+		return -EINVAL;
+	if (p->name && !*p->name)
+		return -EINVAL;
+	return 0;
+}
+
+/* sessions_lock held; @p was checked */
+static void kmqtt_session_apply(struct kmqtt_session *s,
+				const struct kmqtt_session_params *p)
+{
+	struct kmqtt_broker *b = s->broker;
+	u8 policy = p->policy ?: READ_ONCE(b->limits.policy);
+	u8 old = s->policy;
+
+	spin_lock(&s->lock);
+	s->policy = policy;
+	if (policy != old)
+		kmqtt_queue_reindex(s);
+	if (p->ack_mode != s->ack_mode) {
+		kmqtt_window_requeue(s, true);
+		s->ack_mode = p->ack_mode;
+	}
+	s->queue_qos0 = p->queue_qos0;
+	s->max_queued_messages = p->max_queued_messages;
+	s->max_queued_bytes = p->max_queued_bytes;
+	s->max_inflight = p->max_inflight ?:
+			  READ_ONCE(b->limits.max_inflight_messages);
+	s->send_quota = s->max_inflight;
+	s->expiry = min(p->expiry, READ_ONCE(b->limits.persistent_client_expiration));
+	spin_unlock(&s->lock);
+	if (policy == KMQTT_POLICY_BLOCK && old != KMQTT_POLICY_BLOCK)
+		atomic_inc(&b->blockers);
+	if (policy != KMQTT_POLICY_BLOCK && old == KMQTT_POLICY_BLOCK)
+		atomic_dec(&b->blockers);
+	wake_up_all(&s->space);
+}
+
+int kmqtt_session_tune(struct kmqtt_session *s,
+		       const struct kmqtt_session_params *params)
+{
+	int ret = kmqtt_params_check(params);
+
+	if (ret)
+		return ret;
+	mutex_lock(&s->broker->sessions_lock);
+	if (s->dead)
+		ret = -ESHUTDOWN;
+	else
+		kmqtt_session_apply(s, params);
+	mutex_unlock(&s->broker->sessions_lock);
+	return ret;
+}
+
+static kuid_t kmqtt_identity_owner(const struct kmqtt_identity *who)
+{
+	return who->cred ? who->cred->fsuid : GLOBAL_ROOT_UID;
+}
+
+/* sessions_lock held: the peer that was there goes, this one comes. */
+static void kmqtt_session_attach(struct kmqtt_session *s,
+				 struct kmqtt_identity *who,
+				 struct kmqtt_port *port)
+{
+	struct kmqtt_port *old_port = kmqtt_session_port(s);
+	struct mem_cgroup *old_memcg = s->memcg;
+	struct kmqtt_identity *old;
+
+	if (old_port) {
+		kmqtt_session_event(s, KMQTT_EVENT_TAKEOVER, KMQTT_RC_SESSION_TAKEN_OVER);
+		RCU_INIT_POINTER(s->port, NULL);
+		WRITE_ONCE(s->online, false);
+		old_port->ops->close(old_port, KMQTT_RC_SESSION_TAKEN_OVER);
+	}
+	if (cancel_delayed_work(&s->expiry_work))
+		kmqtt_session_put(s);
+	s->expires = 0;
+	who->client_id = s->name;
+	old = rcu_replace_pointer(s->who, who,
+				  lockdep_is_held(&s->broker->sessions_lock));
+	if (old)
+		call_rcu(&old->rcu, kmqtt_identity_free_rcu);
+	/* a publisher uses it under RCU, which a memory cgroup outlives */
+	WRITE_ONCE(s->memcg, s->kind == KMQTT_KIND_LOCAL && current->mm ?
+			     get_mem_cgroup_from_mm(current->mm) : NULL);
+	mem_cgroup_put(old_memcg);
+	spin_lock(&s->lock);
+	if (s->ack_mode != KMQTT_ACK_MQTT)
+		kmqtt_window_requeue(s, true);
+	spin_unlock(&s->lock);
+	refcount_inc(&s->refs);
+	rcu_assign_pointer(s->port, port);
+	kmqtt_session_event(s, KMQTT_EVENT_ATTACH, 0);
+}
+
+static struct kmqtt_session *
+kmqtt_session_new(struct kmqtt_broker *b,
+		  const struct kmqtt_session_params *p,
+		  const struct kmqtt_identity *who)
+{
+	u32 max = READ_ONCE(b->limits.max_sessions);
+	unsigned long number;
+	struct kmqtt_session *s;
+	char made[32];
+	int ret;
+
+	if (max && b->session_count >= max)
+		return ERR_PTR(-ENOSPC);
+	number = b->next_number + 1;
+	snprintf(made, sizeof(made), "auto-%lu", number);
+	s = kzalloc(struct_size(s, name, strlen(p->name ?: made) + 1),
+		    GFP_KERNEL_ACCOUNT);
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	memcpy(s->name, p->name ?: made, strlen(p->name ?: made) + 1);
+	s->ever_named = p->name;
+	s->broker = b;
+	s->kind = p->kind;
+	s->ack_mode = p->ack_mode;
+	s->number = number;
+	s->created = ktime_get_boottime_seconds();
+	s->owner = kmqtt_identity_owner(who);
+	s->event_drop = jiffies - 2 * HZ;
+	s->event_deny = s->event_drop;
+	spin_lock_init(&s->lock);
+	INIT_LIST_HEAD(&s->queue);
+	INIT_LIST_HEAD(&s->inflight);
+	INIT_LIST_HEAD(&s->subs);
+	xa_init(&s->rx_qos2);
+	init_waitqueue_head(&s->space);
+	INIT_DELAYED_WORK(&s->expiry_work, kmqtt_session_expire);
+	refcount_set(&s->refs, 1);
+	ret = xa_err(xa_store(&b->by_number, number, s, GFP_KERNEL_ACCOUNT));
+	if (ret)
+		goto free;
+	ret = rhashtable_lookup_insert_key(&b->sessions, s->name, &s->name_link,
+					   kmqtt_session_params_by_name);
+	if (ret)
+		goto erase;
+	b->next_number = number;
+	b->session_count++;
+	return s;
+erase:
+	xa_erase(&b->by_number, number);
+	/* a walk may have seen it: let it find a session that is dead */
+	s->dead = true;
+	kmqtt_session_put(s);
+	return ERR_PTR(ret == -EEXIST ? -EACCES : ret);
+free:
+	kfree(s);
+	return ERR_PTR(ret);
+}
+
+static bool kmqtt_session_may_take(const struct kmqtt_session *s,
+				   const struct kmqtt_session_params *p,
+				   const struct kmqtt_identity *who)
+{
+	return s->kind == p->kind &&
+	       (p->privileged || uid_eq(s->owner, kmqtt_identity_owner(who)));
+}
+
+struct kmqtt_session *
+kmqtt_session_open(struct kmqtt_broker *b, const struct kmqtt_session_params *p,
+		   struct kmqtt_identity *who, struct kmqtt_port *port,
+		   bool *present)
+{
+	struct kmqtt_session *s = NULL;
+	int ret = kmqtt_params_check(p);
+
+	*present = false;
+	if (ret)
+		return ERR_PTR(ret);
+	mutex_lock(&b->sessions_lock);
+	if (b->dying) {
+		s = ERR_PTR(-ESHUTDOWN);
+		goto out;
+	}
+	if (p->name)
+		s = rhashtable_lookup_fast(&b->sessions, p->name,
+					   kmqtt_session_params_by_name);
+	if (s && !kmqtt_session_may_take(s, p, who)) {
+		s = ERR_PTR(-EACCES);
+		goto out;
+	}
+	if (s && p->clean) {
+		kmqtt_session_end(s, KMQTT_RC_SESSION_TAKEN_OVER);
+		s = NULL;
+	}
+	*present = s;
+	if (!s)
+		s = kmqtt_session_new(b, p, who);
+	if (IS_ERR(s))
+		goto out;
+	kmqtt_session_apply(s, p);
+	kmqtt_session_attach(s, who, port);
+out:
+	mutex_unlock(&b->sessions_lock);
+	return s;
+}
+
+void kmqtt_session_detach(struct kmqtt_session *s, struct kmqtt_port *port,
+			  u8 reason)
+{
+	struct kmqtt_broker *b = s->broker;
+
+	mutex_lock(&b->sessions_lock);
+	if (!s->dead && kmqtt_session_port(s) == port) {
+		RCU_INIT_POINTER(s->port, NULL);
+		WRITE_ONCE(s->online, false);
+		wake_up_all(&s->space);
+		kmqtt_session_event(s, KMQTT_EVENT_DETACH, reason);
+		if (!s->expiry || !s->ever_named) {
+			kmqtt_session_end(s, reason);
+		} else if (s->expiry != U32_MAX) {
+			s->expires = ktime_get_boottime_seconds() + s->expiry;
+			kmqtt_session_arm_expiry(s);
+		}
+	}
+	mutex_unlock(&b->sessions_lock);
+	kmqtt_session_put(s);
+}
+
+void kmqtt_session_kill(struct kmqtt_session *s, u8 reason)
+{
+	mutex_lock(&s->broker->sessions_lock);
+	if (!s->dead) {
+		kmqtt_session_event(s, KMQTT_EVENT_DETACH, reason);
+		kmqtt_session_end(s, reason);
+	}
+	mutex_unlock(&s->broker->sessions_lock);
+}
+
+struct kmqtt_session *kmqtt_session_find(struct kmqtt_broker *b, const char *name)
+{
+	struct kmqtt_session *s;
+
+	rcu_read_lock();
+	s = rhashtable_lookup(&b->sessions, name, kmqtt_session_params_by_name);
+	if (s && !kmqtt_session_get(s))
+		s = NULL;
+	rcu_read_unlock();
+	return s;
+}
+
+struct kmqtt_session *kmqtt_session_next(struct kmqtt_broker *b,
+					 unsigned long after)
+{
+	struct kmqtt_session *s;
+
+	rcu_read_lock();
+	do {
+		s = xa_find_after(&b->by_number, &after, ULONG_MAX, XA_PRESENT);
+	} while (s && !kmqtt_session_get(s));
+	rcu_read_unlock();
+	return s;
+}
+
+void kmqtt_session_set_online(struct kmqtt_session *s, bool online)
+{
+	spin_lock(&s->lock);
+	WRITE_ONCE(s->online, online && !s->dead);
+	spin_unlock(&s->lock);
+	if (!online)
+		kmqtt_queue_space(s);
+}
+
+struct kmqtt_replay {
+	struct kmqtt_session *session;
+	const struct kmqtt_sub_opts *opts;
+};
+
+static int kmqtt_session_replay(void *ctx, struct kmqtt_msg *msg)
+{
+	struct kmqtt_replay *r = ctx;
+	struct kmqtt_push how = {
+		.sub_id = r->opts->sub_id,
+		.qos = min(msg->qos, r->opts->qos),
+		.retain = true,
+		.replay = true,
+	};
+
+	rcu_read_lock();
+	if (kmqtt_acl_check(&r->session->broker->acl,
+			    rcu_dereference(r->session->who), KMQTT_ACL_READ,
+			    kmqtt_msg_topic(msg), msg->topic_len))
+		kmqtt_queue_push(r->session, msg, &how);
+	rcu_read_unlock();
+	return READ_ONCE(r->session->dead);
+}
+
+/* Return: 0, or -errno; @shared tells of `$share`, @inner the filter inside it */
+static int kmqtt_session_check_filter(struct kmqtt_session *s,
+				      struct kmqtt_view full, bool no_local,
+				      struct kmqtt_view *inner, bool *shared)
+{
+	struct kmqtt_view share;
+	bool ok;
+
+	if (!kmqtt_topic_filter_valid(full.data, full.len))
+		return -EILSEQ;
+	*shared = kmqtt_share_split(full, &share, inner);
+	if (*shared && no_local)
+		return -EINVAL;
+	if (!*shared)
+		*inner = full;
+	rcu_read_lock();
+	ok = kmqtt_acl_check_filter(&s->broker->acl, rcu_dereference(s->who),
+				    inner->data, inner->len);
+	rcu_read_unlock();
+	return ok ? 0 : -EACCES;
+}
+
+int kmqtt_session_subscribe(struct kmqtt_session *s, const u8 *filter, u32 len,
+			    const struct kmqtt_sub_opts *opts)
+{
+	struct kmqtt_view full = { filter, len }, inner;
+	struct kmqtt_broker *b = s->broker;
+	struct kmqtt_event event = {
+		.type = KMQTT_EVENT_SUBSCRIBE,
+		.session = s->name,
+		.topic = filter,
+		.topic_len = len,
+	};
+	struct kmqtt_replay replay = { s, opts };
+	u32 max = READ_ONCE(b->limits.max_subscriptions);
+	bool existed, shared;
+	int ret;
+
+	ret = kmqtt_session_check_filter(s, full, opts->no_local, &inner, &shared);
+	if (ret == -EACCES) {
+		event.type = KMQTT_EVENT_DENY;
+		kmqtt_event_emit(b, &event);
+	}
+	if (ret)
+		return ret;
+	ret = kmqtt_tree_add(&b->tree, s, filter, len, opts, &existed);
+	if (ret)
+		return ret;
+	if (!existed && max && READ_ONCE(s->sub_count) > max) {
+		kmqtt_tree_del(&b->tree, s, filter, len);
+		return -ENOSPC;
+	}
+	kmqtt_event_emit(b, &event);
+	if (!shared && (!opts->retain_handling ||
+			(opts->retain_handling == 1 && !existed)))
+		kmqtt_retain_walk(&b->retain, inner.data, inner.len, NULL, 0,
+				  kmqtt_session_replay, &replay);
+	return 0;
+}
+
+int kmqtt_session_unsubscribe(struct kmqtt_session *s, const u8 *filter, u32 len)
+{
+	struct kmqtt_event event = {
+		.type = KMQTT_EVENT_UNSUBSCRIBE,
+		.session = s->name,
+		.topic = filter,
+		.topic_len = len,
+	};
+	int ret;
+
+	if (!kmqtt_topic_filter_valid(filter, len))
+		return -EILSEQ;
+	ret = kmqtt_tree_del(&s->broker->tree, s, filter, len);
+	if (!ret)
+		kmqtt_event_emit(s->broker, &event);
+	return ret;
+}
+
+void kmqtt_sessions_end_all(struct kmqtt_broker *b)
+{
+	struct kmqtt_session *s;
+	unsigned long number;
+
+	mutex_lock(&b->sessions_lock);
+	b->dying = true;
+	xa_for_each(&b->by_number, number, s)
+		kmqtt_session_end(s, KMQTT_RC_SERVER_SHUTTING_DOWN);
+	mutex_unlock(&b->sessions_lock);
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The windows of a session: deliveries that wait for their acknowledgement,
+ * and QoS 2 messages that came in and wait for their PUBREL (MQTT 5.0, 4.3).
+ */
+#include <linux/rbtree.h>
+#include <linux/xarray.h>
+
+#include "compat.h"
+#include "core/broker.h"
+#include "core/queue.h"
+#include "proto/proto.h"
+
+static u64 kmqtt_window_key(const struct kmqtt_session *s,
+			    const struct kmqtt_qent *ent)
+{
+	return s->ack_mode == KMQTT_ACK_MQTT ? ent->packet_id : ent->id;
+}
+
+bool kmqtt_window_room(const struct kmqtt_session *s)
+{
+	return s->sent < s->send_quota;
+}
+
+struct kmqtt_qent *kmqtt_window_find(struct kmqtt_session *s, u64 key)
+{
+	struct rb_node *n = s->by_packet.rb_node;
+
+	lockdep_assert_held(&s->lock);
+	while (n) {
+		struct kmqtt_qent *ent = rb_entry(n, struct kmqtt_qent, rb);
+		u64 at = kmqtt_window_key(s, ent);
+
+		if (key == at)
+			return ent;
+		n = key < at ? n->rb_left : n->rb_right;
+	}
+	return NULL;
+}
+
+/* The window holds at most 65535 entries less one, so a free one is found. */
+static u16 kmqtt_window_packet_id(struct kmqtt_session *s)
+{
+	do {
+		if (!++s->last_packet_id)
+			s->last_packet_id = 1;
+	} while (kmqtt_window_find(s, s->last_packet_id));
+	return s->last_packet_id;
+}
+
+void kmqtt_window_add(struct kmqtt_session *s, struct kmqtt_qent *ent)
+{
+	struct rb_node **link = &s->by_packet.rb_node, *parent = NULL;
+	u64 key;
+
+	lockdep_assert_held(&s->lock);
+	if (s->ack_mode == KMQTT_ACK_MQTT)
+		ent->packet_id = kmqtt_window_packet_id(s);
+	key = kmqtt_window_key(s, ent);
+	while (*link) {
+		parent = *link;
+		link = key < kmqtt_window_key(s, rb_entry(parent, struct kmqtt_qent, rb)) ?
+		       &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&ent->rb, parent, link);
+	rb_insert_color(&ent->rb, &s->by_packet);
+	list_add_tail(&ent->link, &s->inflight);
+	ent->state = KMQTT_QENT_SENT;
+	s->inflight_count++;
+	s->sent++;
+}
+
+void kmqtt_window_remove(struct kmqtt_session *s, struct kmqtt_qent *ent)
+{
+	lockdep_assert_held(&s->lock);
+	if (!ent->unsent)
+		s->sent--;
+	ent->unsent = false;
+	if (s->resend == ent)
+		s->resend = list_is_last(&ent->link, &s->inflight) ?
+			    NULL : list_next_entry(ent, link);
+	rb_erase(&ent->rb, &s->by_packet);
+	list_del(&ent->link);
+	s->inflight_count--;
+	ent->packet_id = 0;
+}
+
+void kmqtt_window_requeue(struct kmqtt_session *s, bool dup)
+{
+	lockdep_assert_held(&s->lock);
+	s->resend = NULL;
+	while (!list_empty(&s->inflight)) {
+		struct kmqtt_qent *ent =
+			list_last_entry(&s->inflight, struct kmqtt_qent, link);
+
+		kmqtt_window_remove(s, ent);
+		ent->dup = dup;
+		kmqtt_queue_add_head(s, ent);
+	}
+}
+
+/* Take it out of the window, free it, and go on with what waits for room. */
+static void kmqtt_window_done(struct kmqtt_session *s, struct kmqtt_qent *ent,
+			      u8 reason)
+{
+	bool more;
+
+	kmqtt_window_remove(s, ent);
+	more = !list_empty(&s->queue);
+	spin_unlock(&s->lock);
+	ent->reason = reason;
+	kmqtt_qent_free(ent);
+	if (more)
+		kmqtt_queue_wake(s);
+}
+
+int kmqtt_session_ack_id(struct kmqtt_session *s, u64 id, bool up_to)
+{
+	struct kmqtt_qent *ent, *next;
+	LIST_HEAD(gone);
+	bool more;
+
+	spin_lock(&s->lock);
+	if (s->ack_mode != KMQTT_ACK_MANUAL || !id || id > s->last_id) {
+		spin_unlock(&s->lock);
+		return -ENOENT;
+	}
+	if (!up_to) {
+		ent = kmqtt_window_find(s, id);
+		if (!ent) {
+			spin_unlock(&s->lock);
+			return -ENOENT;
+		}
+		kmqtt_window_remove(s, ent);
+		list_add_tail(&ent->link, &gone);
+	} else {
+		list_for_each_entry_safe(ent, next, &s->inflight, link) {
+			if (ent->id > id)
+				break;
+			kmqtt_window_remove(s, ent);
+			list_add_tail(&ent->link, &gone);
+		}
+	}
+	more = !list_empty(&s->queue);
+	spin_unlock(&s->lock);
+	kmqtt_qent_free_list(&gone);
+	if (more)
+		kmqtt_queue_wake(s);
+	return 0;
+}
+
+int kmqtt_session_puback(struct kmqtt_session *s, u16 packet_id, u8 reason)
+{
+	struct kmqtt_qent *ent;
+	int ret = 0;
+
+	spin_lock(&s->lock);
+	ent = kmqtt_window_find(s, packet_id);
+	if (!ent)
+		ret = -ENOENT;
+	else if (ent->qos != 1 || ent->unsent)
+		ret = -EPROTO;
+	if (ret) {
+		spin_unlock(&s->lock);
+		return ret;
+	}
+	kmqtt_window_done(s, ent, reason);
+	return 0;
+}
+
+int kmqtt_session_pubrec(struct kmqtt_session *s, u16 packet_id, u8 reason)
+{
+	struct kmqtt_qent *ent;
+	int ret = 1;
+
+	spin_lock(&s->lock);
+	ent = kmqtt_window_find(s, packet_id);
+	if (!ent)
+		ret = -ENOENT;
+	else if (ent->qos != 2 || ent->unsent)
+		ret = -EPROTO;
+	else if (reason < 0x80)
+		ent->state = KMQTT_QENT_RELEASED;
+	else
+		ret = 0;
+	if (ret) {
+		spin_unlock(&s->lock);
+		return ret;
+	}
+	kmqtt_window_done(s, ent, reason);
+	return 0;
+}
+
+int kmqtt_session_pubcomp(struct kmqtt_session *s, u16 packet_id, u8 reason)
+{
+	struct kmqtt_qent *ent;
+	int ret = 0;
+
+	spin_lock(&s->lock);
+	ent = kmqtt_window_find(s, packet_id);
+	if (!ent)
+		ret = -ENOENT;
+	else if (ent->qos != 2 || ent->state != KMQTT_QENT_RELEASED)
+		ret = -EPROTO;
+	if (ret) {
+		spin_unlock(&s->lock);
+		return ret;
+	}
+	/* 0x92, packet identifier not found: it was completed before */
+	if (reason == KMQTT_RC_PACKET_ID_NOT_FOUND)
+		reason = 0;
+	kmqtt_window_done(s, ent, reason);
+	return 0;
+}
+
+void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_delivery *d)
+{
+	struct kmqtt_qent *ent = NULL;
+
+	spin_lock(&s->lock);
+	s->dropped_messages++;
+	s->delivered_messages--;
+	s->delivered_bytes -= d->msg->topic_len + d->msg->payload_len;
+	if (d->packet_id)
+		ent = kmqtt_window_find(s, d->packet_id);
+	if (ent)
+		kmqtt_window_done(s, ent, KMQTT_RC_PACKET_TOO_LARGE);
+	else
+		spin_unlock(&s->lock);
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
+}
+
+void kmqtt_session_resume(struct kmqtt_session *s, u16 send_quota, bool peer_kept)
+{
+	struct kmqtt_qent *ent, *next;
+	LIST_HEAD(gone);
+
+	if (!peer_kept)
+		xa_destroy(&s->rx_qos2);
+	spin_lock(&s->lock);
+	s->send_quota = min_t(u32, send_quota, s->max_inflight);
+	if (peer_kept) {
+		list_for_each_entry(ent, &s->inflight, link) {
+			ent->dup = ent->state == KMQTT_QENT_SENT;
+			ent->unsent = true;
+		}
+		s->resend = list_first_entry_or_null(&s->inflight,
+						     struct kmqtt_qent, link);
+		s->sent = 0;
+		spin_unlock(&s->lock);
+		return;
+	}
+	s->rx_qos2_count = 0;
+	s->resend = NULL;
+	list_for_each_entry_safe(ent, next, &s->inflight, link) {
+		if (ent->state != KMQTT_QENT_RELEASED)
+			continue;
+		kmqtt_window_remove(s, ent);	/* the peer had it */
+		ent->reason = 0;
+		list_add_tail(&ent->link, &gone);
+	}
+	kmqtt_window_requeue(s, false);
+	s->sent = 0;
+	spin_unlock(&s->lock);
+	kmqtt_qent_free_list(&gone);
+}
+
+int kmqtt_session_rx_qos2(struct kmqtt_session *s, u16 packet_id)
+{
+	void *old;
+
+	if (xa_load(&s->rx_qos2, packet_id))
+		return 0;
+	old = xa_store(&s->rx_qos2, packet_id, xa_mk_value(1), GFP_KERNEL);
+	if (xa_is_err(old))
+		return xa_err(old);
+	WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count + 1);
+	return 1;
+}
+
+int kmqtt_session_rx_release(struct kmqtt_session *s, u16 packet_id)
+{
+	if (!xa_erase(&s->rx_qos2, packet_id))
+		return -ENOENT;
+	WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count - 1);
+	return 0;
+}
