@@ -6,8 +6,17 @@
 #ifndef KMQTT_COMPAT_H
 #define KMQTT_COMPAT_H
 
-/* 6.12 moved get_unaligned_be16() and its like. */
-#if __has_include(<linux/unaligned.h>)
+/*
+ * 6.12 moved get_unaligned_be16() and its like. A sparse that cannot ask for a header is too old
+ * for the kernels that have the new one.
+ */
+#ifdef __has_include
+#if __has_include("linux/unaligned.h")
+#define KMQTT_HAVE_LINUX_UNALIGNED_H
+#endif
+#endif
+
+#ifdef KMQTT_HAVE_LINUX_UNALIGNED_H
 #include <linux/unaligned.h>
 #else
 #include <asm/unaligned.h>

@@ -15,7 +15,8 @@
  *
  * All encoders write the whole packet to @buf, which has @cap bytes, and return its size, or
  * -ENOSPC if it does not fit, -EMSGSIZE if it is larger than MQTT can say (a Remaining Length of
- * 268435455, a string of 65535), or -EINVAL if a peer would have to refuse it. With @buf NULL and
+ * 268435455, a string of 65535), or -EINVAL if a peer would have to refuse it (and for a property
+ * that is too long). With @buf NULL and
  * @cap 0 they return the size and write nothing. Properties are written only if @version is 5:
  * those that have their bit in @props.present, see kmqtt_props_size().
  */
@@ -279,7 +280,7 @@ u8 kmqtt_ack_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
  */
 int kmqtt_ack_encode(u8 *buf, size_t cap, u8 version, u8 type, const struct kmqtt_ack_packet *ack);
 
-/* Size of an acknowledgement in its short form. */
+/* Size of a PUBACK, PUBREC, PUBREL or PUBCOMP in its short form. */
 #define KMQTT_ACK_SHORT_SIZE 4U
 
 /**

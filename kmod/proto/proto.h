@@ -19,7 +19,7 @@
  * @KMQTT_CONNECT: client asks for a connection
  * @KMQTT_CONNACK: server answers it
  * @KMQTT_PUBLISH: a message, either way
- * @KMQTT_PUBACK: QoS 1 acknowledgement
+ * @KMQTT_PUBACK: answers a message of QoS 1
  * @KMQTT_PUBREC: QoS 2, part 1
  * @KMQTT_PUBREL: QoS 2, part 2
  * @KMQTT_PUBCOMP: QoS 2, part 3
