@@ -73,8 +73,9 @@ void kmqtt_identity_release(struct kmqtt_identity *id);
  * @name:	user name, client identifier, or the cgroup's path, to show; NUL
  *		terminated, owned by the rule, or NULL
  * @filter_len:	bytes of @filter
- * @filter:	topic filter; `%c` and `%u` as a whole level stand for the
- *		session's name and user name
+ * @filter:	a valid topic filter, not a shared one; `%c` and `%u` as a whole
+ *		level stand for the session's name and user name. A name that is
+ *		empty or has a `/`, `+` or `#` matches nothing there
  */
 struct kmqtt_acl_rule {
 	u32 id;
@@ -100,12 +101,15 @@ struct kmqtt_acl_table;
  */
 struct kmqtt_acl {
 	struct kmqtt_acl_table __rcu *table;
-	struct mutex lock;
+	struct mutex lock; /* writers */
 	u32 next_id;
 	bool default_allow;
 };
 
+/** kmqtt_acl_init() - no rules */
 void kmqtt_acl_init(struct kmqtt_acl *acl);
+
+/** kmqtt_acl_destroy() - frees all rules; nobody checks any more. May sleep */
 void kmqtt_acl_destroy(struct kmqtt_acl *acl);
 
 /**
@@ -117,16 +121,22 @@ void kmqtt_acl_destroy(struct kmqtt_acl *acl);
  * @len:	its bytes
  *
  * Any context, takes no lock; one test if there are no rules.
+ * Return: true if it may.
  */
 bool kmqtt_acl_check(struct kmqtt_acl *acl, const struct kmqtt_identity *who,
 		     u8 access, const u8 *topic, u32 len);
 
 /**
  * kmqtt_acl_check_filter() - may this session subscribe to this filter?
+ * @acl:	rules
+ * @who:	session's identity
+ * @filter:	a valid topic filter; of `$share/NAME/FILTER` only FILTER counts
+ * @len:	its bytes
  *
  * Denied if a deny rule that comes first covers the whole filter, or if
  * nothing allows any topic of it; what is denied inside an allowed filter is
- * held back on delivery by kmqtt_acl_check().
+ * held back on delivery by kmqtt_acl_check(). Any context, takes no lock.
+ * Return: true if it may.
  */
 bool kmqtt_acl_check_filter(struct kmqtt_acl *acl,
 			    const struct kmqtt_identity *who, const u8 *filter,
@@ -138,21 +148,28 @@ bool kmqtt_acl_check_filter(struct kmqtt_acl *acl,
  * @rule:	from kmalloc, owned by the table on success
  * @before:	id of a rule, 0: at the end
  *
- * Process context. Return: 0, -ENOMEM, -ENOENT, -ENOSPC over 4096 rules.
+ * Process context, waits for a grace period.
+ * Return: 0, -ENOMEM, -ENOENT, -ENOSPC over 4096 rules.
  */
 int kmqtt_acl_add(struct kmqtt_acl *acl, struct kmqtt_acl_rule *rule, u32 before);
 
-/** kmqtt_acl_del() - remove the rule with this id. Return: 0 or -ENOENT */
+/**
+ * kmqtt_acl_del() - remove the rule with this id
+ *
+ * Process context, waits for a grace period.
+ * Return: 0, -ENOENT, -ENOMEM (nothing changed).
+ */
 int kmqtt_acl_del(struct kmqtt_acl *acl, u32 id);
 
-/** kmqtt_acl_flush() - remove all */
+/** kmqtt_acl_flush() - remove all. Process context, waits for a grace period */
 void kmqtt_acl_flush(struct kmqtt_acl *acl);
 
 /**
  * kmqtt_acl_walk() - the rules in order, from the one with index @start
  *
- * @fn runs under acl->lock, returns non-zero to stop. Return: the index that
- * it stopped at, or the number of rules.
+ * @fn runs under acl->lock and returns non-zero to stop. Process context.
+ * Return: the index that it stopped at; behind the last rule, @start or the
+ * number of rules, whichever is more.
  */
 unsigned int kmqtt_acl_walk(struct kmqtt_acl *acl, unsigned int start,
 			    int (*fn)(void *ctx, const struct kmqtt_acl_rule *r),

@@ -10,6 +10,7 @@
 #define KMQTT_CORE_RETAIN_H
 
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/types.h>
 
 #include "core/trie.h"
@@ -22,12 +23,14 @@ struct kmqtt_msg;
  * @lock:	writers and walkers
  * @count:	messages, written under @lock, read anywhere
  * @bytes:	their sizes, likewise
+ * @by_expiry:	nodes whose message expires, the earliest first, under @lock
  */
 struct kmqtt_retain {
 	struct kmqtt_trie trie;
-	struct mutex lock;
+	struct mutex lock; /* writers and walkers */
 	unsigned long count;
 	u64 bytes;
+	struct rb_root_cached by_expiry;
 };
 
 /** kmqtt_retain_init() - an empty store. Return: 0 or -errno */
@@ -43,6 +46,9 @@ void kmqtt_retain_destroy(struct kmqtt_retain *store);
  * @msg:	the message; a reference of its own is taken
  * @max_count:	most messages to keep; 0: no limit
  *
+ * Each call also drops a few that have expired (MQTT 5.0, 3.3.2.3.3), so that
+ * they do not pile up where nobody walks.
+ *
  * Process context, may sleep. Return: 0, -ENOMEM, -ENOSPC over @max_count.
  */
 int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
@@ -56,20 +62,25 @@ typedef int (*kmqtt_retain_fn)(void *ctx, struct kmqtt_msg *msg);
  * @store:	the store
  * @filter:	a valid topic filter, not a shared one
  * @len:	its bytes
- * @after:	topic name to go on behind, or NULL for all: for a dump in parts;
- *		the order is stable while the store does not change
+ * @after:	topic name to go on behind, or NULL for all: for a dump in parts.
+ *		It need not be there any more: the order is that of the levels'
+ *		bytes, whatever comes and goes
  * @after_len:	its bytes
  * @fn:		called for each that has not expired; expired ones are dropped
  * @ctx:	for @fn
  *
- * Process context, may sleep; holds store->lock while @fn runs. Explicit
- * stack, no recursion. Return: 0 or what @fn returned.
+ * As of MQTT 5.0, 4.7. Process context, may sleep; holds store->lock while @fn
+ * runs. No recursion. Return: 0 or what @fn returned.
  */
 int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
 		      const u8 *after, u32 after_len, kmqtt_retain_fn fn,
 		      void *ctx);
 
-/** kmqtt_retain_clear() - forget all that match. Return: how many */
+/**
+ * kmqtt_retain_clear() - forget all that match
+ *
+ * Process context, may sleep. Return: how many.
+ */
 unsigned long kmqtt_retain_clear(struct kmqtt_retain *store, const u8 *filter,
 				 u32 len);
 

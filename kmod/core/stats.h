@@ -7,31 +7,46 @@
 #include <linux/types.h>
 #include <linux/u64_stats_sync.h>
 
-/* X(name): one counter each; what it counts */
-#define KMQTT_STATS(X)							\
-	X(MESSAGES_PUBLISHED)	/* messages that entered the switch */	\
-	X(BYTES_PUBLISHED)	/* their topics and payloads */		\
-	X(MESSAGES_DELIVERED)	/* handed to a port */			\
-	X(BYTES_DELIVERED)	/* their topics and payloads */		\
-	X(MESSAGES_QUEUED)	/* ever put into a session's queue */	\
-	X(MESSAGES_DROPPED)	/* queue full, or no memory */		\
-	X(MESSAGES_EXPIRED)	/* message expiry interval */		\
-	X(MESSAGES_UNMATCHED)	/* published, no subscriber */		\
-	X(MESSAGES_DENIED)	/* by the access rules */		\
-	X(PACKETS_RECEIVED)	/* MQTT control packets */		\
-	X(PACKETS_SENT)							\
-	X(BYTES_RECEIVED)	/* on MQTT connections */		\
-	X(BYTES_SENT)							\
-	X(CONNECTS)		/* MQTT connections made */		\
-	X(DISCONNECTS)							\
-	X(MALFORMED)		/* connections closed for bad packets */ \
-	X(ECHOES_SUPPRESSED)	/* own publishes come back from an uplink */
-
+/**
+ * enum kmqtt_stat - what is counted
+ * @KMQTT_STAT_MESSAGES_PUBLISHED:	messages that entered the switch
+ * @KMQTT_STAT_BYTES_PUBLISHED:		their topics and payloads
+ * @KMQTT_STAT_MESSAGES_DELIVERED:	messages handed to a port
+ * @KMQTT_STAT_BYTES_DELIVERED:		their topics and payloads
+ * @KMQTT_STAT_MESSAGES_QUEUED:		messages ever put into a session's queue
+ * @KMQTT_STAT_MESSAGES_DROPPED:	lost: queue full, or no memory
+ * @KMQTT_STAT_MESSAGES_EXPIRED:	lost: message expiry interval
+ * @KMQTT_STAT_MESSAGES_UNMATCHED:	published without any subscriber
+ * @KMQTT_STAT_MESSAGES_DENIED:		refused by the access rules
+ * @KMQTT_STAT_PACKETS_RECEIVED:	MQTT control packets
+ * @KMQTT_STAT_PACKETS_SENT:		MQTT control packets
+ * @KMQTT_STAT_BYTES_RECEIVED:		on MQTT connections
+ * @KMQTT_STAT_BYTES_SENT:		on MQTT connections
+ * @KMQTT_STAT_CONNECTS:		MQTT connections made
+ * @KMQTT_STAT_DISCONNECTS:		MQTT connections ended
+ * @KMQTT_STAT_MALFORMED:		of them, closed for bad packets
+ * @KMQTT_STAT_ECHOES_SUPPRESSED:	own publishes come back from an uplink
+ * @KMQTT_STAT_COUNT:			how many counters there are
+ */
 enum kmqtt_stat {
-#define X(name) KMQTT_STAT_##name,
-	KMQTT_STATS(X)
-#undef X
-	KMQTT_STAT_COUNT
+	KMQTT_STAT_MESSAGES_PUBLISHED,
+	KMQTT_STAT_BYTES_PUBLISHED,
+	KMQTT_STAT_MESSAGES_DELIVERED,
+	KMQTT_STAT_BYTES_DELIVERED,
+	KMQTT_STAT_MESSAGES_QUEUED,
+	KMQTT_STAT_MESSAGES_DROPPED,
+	KMQTT_STAT_MESSAGES_EXPIRED,
+	KMQTT_STAT_MESSAGES_UNMATCHED,
+	KMQTT_STAT_MESSAGES_DENIED,
+	KMQTT_STAT_PACKETS_RECEIVED,
+	KMQTT_STAT_PACKETS_SENT,
+	KMQTT_STAT_BYTES_RECEIVED,
+	KMQTT_STAT_BYTES_SENT,
+	KMQTT_STAT_CONNECTS,
+	KMQTT_STAT_DISCONNECTS,
+	KMQTT_STAT_MALFORMED,
+	KMQTT_STAT_ECHOES_SUPPRESSED,
+	KMQTT_STAT_COUNT,
 };
 
 /**

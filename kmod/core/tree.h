@@ -7,6 +7,8 @@
  * costs hash look-ups by the topic's levels and what matches, however many
  * subscriptions there are.
  *
+ * Subscribing and unsubscribing cost the same, however many there are.
+ *
  * Locks: writers hold tree->lock (a mutex: process context, may sleep),
  * readers rcu_read_lock() and nothing else. Order: session->lock may be taken
  * inside a match, never tree->lock inside session->lock.
@@ -21,7 +23,6 @@
 #include "core/trie.h"
 
 struct kmqtt_session;
-struct kmqtt_sub_group;
 
 /**
  * struct kmqtt_sub_opts - subscription options (MQTT 5.0, 3.8.3.1)
@@ -41,33 +42,75 @@ struct kmqtt_sub_opts {
 
 /**
  * struct kmqtt_sub - one subscription of one session
- * @node_link:	in its node's list, or its group's; RCU, written under tree->lock
+ * @node_link:	in its node's list, if it is not a shared one; RCU, written under
+ *		tree->lock
+ * @hash_link:	in tree->subs
  * @session_link: in session->subs, under tree->lock
  * @session:	owner; holds no reference: a session removes its subscriptions
  *		before it goes, and is freed a grace period later
  * @node:	where it hangs
  * @group:	its group if it is a shared subscription (`$share`), else NULL
+ * @place:	its index in the group, under tree->lock
  * @opts:	options; replaced as a whole by a new struct kmqtt_sub, so that a
  *		reader sees either the old ones or the new ones
  * @rcu:	freed a grace period after removal
  */
 struct kmqtt_sub {
 	struct hlist_node node_link;
+	struct rhash_head hash_link;
 	struct list_head session_link;
 	struct kmqtt_session *session;
 	struct kmqtt_node *node;
 	struct kmqtt_sub_group *group;
+	u32 place;
 	struct kmqtt_sub_opts opts;
 	struct rcu_head rcu;
+};
+
+/**
+ * struct kmqtt_sub_members - the members of a group
+ * @rcu:	freed a grace period after a larger one has taken its place
+ * @count:	how many; what is behind them may be stale
+ * @room:	for how many there is room, under tree->lock
+ * @sub:	they, in no order
+ */
+struct kmqtt_sub_members {
+	struct rcu_head rcu;
+	u32 count;
+	u32 room;
+	struct kmqtt_sub __rcu *sub[];
+};
+
+/**
+ * struct kmqtt_sub_group - the shared subscriptions (MQTT 5.0, 4.8.2) that have
+ *	their share name and their filter in common
+ * @node_link:	in its node's list, RCU, written under tree->lock
+ * @hash_link:	in tree->groups
+ * @node:	node of the filter
+ * @members:	RCU, at least one
+ * @turn:	how many messages it had
+ * @rcu:	freed a grace period after its last member went
+ * @name_len:	bytes of @name
+ * @name:	share name
+ */
+struct kmqtt_sub_group {
+	struct hlist_node node_link;
+	struct rhash_head hash_link;
+	struct kmqtt_node *node;
+	struct kmqtt_sub_members __rcu *members;
+	atomic_t turn;
+	struct rcu_head rcu;
+	u16 name_len;
+	u8 name[];
 };
 
 /**
  * struct kmqtt_sub_watch - told when a filter gets its first or loses its last
  *	subscription; uplinks follow the local demand with it
  * @link:	in tree->watches, under tree->lock
- * @changed:	called under tree->lock: must not call back into the tree; a
- *		session that is_uplink is not counted. For `$share` the filter
- *		inside it is told.
+ * @changed:	called under tree->lock: must not call back into the tree. A
+ *		session of KMQTT_KIND_UPLINK is not counted. For `$share` the
+ *		filter inside it is told. @filter has no NUL and is only lent.
  */
 struct kmqtt_sub_watch {
 	struct list_head link;
@@ -78,23 +121,32 @@ struct kmqtt_sub_watch {
 /**
  * struct kmqtt_tree - all subscriptions of a switch
  * @trie:	nodes
+ * @subs:	subscriptions by (group or node, session)
+ * @groups:	shared subscriptions' groups by (node, share name)
  * @lock:	writers
  * @count:	subscriptions, under @lock
  * @shared_count: of them, shared ones, under @lock
  * @watches:	list of struct kmqtt_sub_watch, under @lock
+ * @path:	room for any filter in the tree, so that unsubscribing needs no
+ *		memory, under @lock
+ * @path_cap:	bytes at @path, under @lock
  */
 struct kmqtt_tree {
 	struct kmqtt_trie trie;
-	struct mutex lock;
+	struct rhashtable subs;
+	struct rhashtable groups;
+	struct mutex lock; /* writers */
 	u64 count;
 	u64 shared_count;
 	struct list_head watches;
+	u8 *path;
+	u32 path_cap;
 };
 
 /** kmqtt_tree_init() - an empty tree. Process context. Return: 0 or -errno */
 int kmqtt_tree_init(struct kmqtt_tree *tree);
 
-/** kmqtt_tree_destroy() - frees an empty tree; after it an rcu_barrier() is due */
+/** kmqtt_tree_destroy() - frees an empty tree. Process context */
 void kmqtt_tree_destroy(struct kmqtt_tree *tree);
 
 /**
@@ -106,7 +158,8 @@ void kmqtt_tree_destroy(struct kmqtt_tree *tree);
  * @opts:	options
  * @existed:	out: it was there before
  *
- * Process context, takes tree->lock.
+ * Process context, takes tree->lock. The memory is charged to the caller's
+ * cgroup. Changes session->subs and session->sub_count.
  * Return: 0, -ENOMEM.
  */
 int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
@@ -121,7 +174,11 @@ int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 int kmqtt_tree_del(struct kmqtt_tree *tree, struct kmqtt_session *session,
 		   const u8 *filter, u32 len);
 
-/** kmqtt_tree_del_session() - all of a session's. Process context */
+/**
+ * kmqtt_tree_del_session() - all of a session's
+ *
+ * Process context, takes tree->lock, several times if there are many.
+ */
 void kmqtt_tree_del_session(struct kmqtt_tree *tree,
 			    struct kmqtt_session *session);
 
@@ -139,10 +196,14 @@ typedef void (*kmqtt_sub_fn)(void *ctx, const struct kmqtt_sub *sub);
  * @topic:	a valid topic name
  * @len:	its bytes
  * @fn:		called for each; of a shared subscription's group for one member,
- *		in turn, one with a port attached if there is any
+ *		in turn, one that is attached and online if there is any
  * @ctx:	for @fn
  *
- * rcu_read_lock() held; takes no lock; no recursion.
+ * As of MQTT 5.0, 4.7 and 4.8.2. A subscription that is changed meanwhile is
+ * seen as it was or as it is, once; one that is added or removed meanwhile may
+ * be seen or not.
+ *
+ * rcu_read_lock() held; takes no lock; no recursion, no memory.
  */
 void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 		      kmqtt_sub_fn fn, void *ctx);
