@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# kmqtt: the module, and what of it runs in user space. `make help` lists what there is.
+
+# The kernel to build for: the running one where its build directory is installed, else Debian's
+# 6.1, which tests/kernels fetches into a cache.
+RUNNING	:= /lib/modules/$(shell uname -r)/build
+KDIR	?= $(if $(wildcard $(RUNNING)/Makefile),$(RUNNING),$(shell tests/kernels/kernel headers 6.1))
+DESTDIR	?=
+PREFIX	?= /usr/local
+JOBS	?= $(shell nproc)
+
+all: module user
+
+module:
+	@test -n "$(KDIR)" || { echo "no kernel to build for: give KDIR="; exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) -j$(JOBS) modules
+
+user:
+	$(MAKE) -C userspace -j$(JOBS) BUILD=$(CURDIR)/build
+
+# What a fresh machine needs; root, or nothing to do.
+setup:
+	tests/setup.sh
+
+load: module
+	-modprobe -q tls
+	insmod kmqtt.ko
+
+unload:
+	rmmod kmqtt
+
+install: all
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	$(MAKE) -C userspace BUILD=$(CURDIR)/build DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	install -D -m 644 contrib/60-kmqtt.rules $(DESTDIR)/etc/udev/rules.d/60-kmqtt.rules
+	install -D -m 644 contrib/kmqtt.sysusers $(DESTDIR)/usr/lib/sysusers.d/kmqtt.conf
+	install -D -m 644 contrib/kmqtt.modules-load $(DESTDIR)/etc/modules-load.d/kmqtt.conf
+	$(if $(DESTDIR),,systemd-sysusers kmqtt.conf 2>/dev/null || groupadd -fr kmqtt)
+	$(if $(DESTDIR),,depmod -a; ldconfig)
+
+demo:
+	tests/demo/run
+
+check:
+	tests/check
+
+# Made again from uapi/kmqtt.yaml: the netlink policies and the header of user space.
+generate:
+	tests/generate
+
+bench:
+	tests/bench/run
+
+fuzz:
+	$(MAKE) -C tests/fuzz run
+
+clean:
+	test -z "$(KDIR)" || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	rm -rf build
+
+help:
+	@echo 'make            kmqtt.ko for the running kernel (KDIR= for another); build/bin, build/lib'
+	@echo 'make module     kmqtt.ko only'
+	@echo 'make user       the programs and the library only'
+	@echo 'make load       into the running kernel (root); make unload takes it out'
+	@echo 'make install    module, programs, library, headers, man pages, udev rule (DESTDIR=, PREFIX=)'
+	@echo 'make demo       a broker, clients and local processes, here or in a virtual machine'
+	@echo 'make check      all tests; installs the packages they need (root)'
+	@echo 'make bench      speed and memory, in a virtual machine'
+	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
+	@echo 'make generate   what is made from uapi/kmqtt.yaml'
+	@echo 'make setup      only the packages that make check and make demo need'
+	@echo 'make clean      all that was built (kernels stay in $${KMQTT_CACHE:-~/.cache/kmqtt})'
+
+.PHONY: all module user setup load unload install demo check generate bench fuzz clean help
