@@ -373,7 +373,7 @@ void kmqtt_session_set_online(struct kmqtt_session *session, bool online);
  * @len:	its bytes
  * @opts:	options
  *
- * Return: 0, -EILSEQ, -EACCES, -ENOSPC (max_subscriptions), -EINVAL (no-local
+ * Return: 0, -EILSEQ, -EACCES, -ESHUTDOWN (ended), -ENOSPC (max_subscriptions), -EINVAL (no-local
  * with `$share`, MQTT 5.0, 3.8.3.1), -ENOMEM.
  */
 int kmqtt_session_subscribe(struct kmqtt_session *session, const u8 *filter,

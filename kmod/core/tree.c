@@ -425,7 +425,13 @@ int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 
 	mutex_lock(&tree->lock);
 	old = kmqtt_sub_find(tree, session, share, inner);
-	if (old)
+	/*
+	 * It died before kmqtt_tree_del_session() took the lock for the last
+	 * time: either that finds this subscription, or this finds it dead.
+	 */
+	if (READ_ONCE(session->dead))
+		err = -ESHUTDOWN;
+	else if (old)
 		kmqtt_sub_replace(tree, old, sub);
 	else
 		err = kmqtt_sub_insert(tree, sub, share, inner);

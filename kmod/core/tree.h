@@ -160,7 +160,7 @@ void kmqtt_tree_destroy(struct kmqtt_tree *tree);
  *
  * Process context, takes tree->lock. The memory is charged to the caller's
  * cgroup. Changes session->subs and session->sub_count.
- * Return: 0, -ENOMEM.
+ * Return: 0, -ENOMEM, -ESHUTDOWN if the session is dead.
  */
 int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 		   const u8 *filter, u32 len, const struct kmqtt_sub_opts *opts,
@@ -175,9 +175,10 @@ int kmqtt_tree_del(struct kmqtt_tree *tree, struct kmqtt_session *session,
 		   const u8 *filter, u32 len);
 
 /**
- * kmqtt_tree_del_session() - all of a session's
+ * kmqtt_tree_del_session() - all of a session's; session->dead is set
  *
- * Process context, takes tree->lock, several times if there are many.
+ * Process context, takes tree->lock, several times if there are many. None is
+ * added any more.
  */
 void kmqtt_tree_del_session(struct kmqtt_tree *tree,
 			    struct kmqtt_session *session);
