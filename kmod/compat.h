@@ -22,4 +22,18 @@
 #include <asm/unaligned.h>
 #endif
 
+/* 6.3 made vma->vm_flags read only but for functions. */
+#ifdef KMQTT_COMPAT_VM_FLAGS
+#include <linux/mm.h>
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags &= ~flags;
+}
+#endif
+
 #endif /* KMQTT_COMPAT_H */

@@ -17,25 +17,40 @@
  *
  * Structs passed to ioctls begin with their own size. A longer struct than the
  * kernel knows is accepted if what it does not know is zero (else E2BIG); of a
- * shorter one the missing rest counts as zero.
+ * shorter one the missing rest counts as zero. Members that are "out" are not
+ * looked at on the way in.
+ *
+ * write() and writev() take one record after the other. At a bad one they stop:
+ * what came before it is published, and its bytes are returned; the error is
+ * returned if it is the first. A record never spans two write()s.
  *
  * Errors, one meaning each:
- *	EACCES		an access rule forbids this topic or filter to this process
+ *	EACCES		an access rule forbids this topic or filter to this process; the
+ *			named session belongs to another user
  *	EAGAIN		O_NONBLOCK: nothing to read; or a subscriber whose policy is
- *			KMQTT_POLICY_BLOCK is full
+ *			KMQTT_POLICY_BLOCK is full (KMQTT_IOC_PUBLISH: all the time)
+ *	EBADF		the file was not opened for that: reading, writing
  *	EBADMSG		the ring's consumer position made no sense; the ring is dead
  *	EBUSY		the ring or the session's name is set already; a session is
  *			named after it subscribed; read() on a file with a ring
- *	EILSEQ		a topic, a filter or a string property is not valid MQTT UTF-8
- *			or has a wildcard or a level where it must not
- *	EINVAL		a flag, a length or a reserved field that makes no sense
+ *	EFAULT		an address is not the process's; nothing is lost by it
+ *	EILSEQ		a topic, a filter or a name is not valid MQTT UTF-8 or has a
+ *			wildcard or a level where it must not
+ *	EINTR		a signal came while it waited
+ *	EINVAL		a flag, a length or a reserved field that makes no sense, or
+ *			properties that are not well-formed or not allowed there
  *	EMSGSIZE	read: the buffer is too small for the next record, which stays
  *			write: the message is larger than max_packet_size
  *	ENOBUFS		the switch's memory_limit is reached
  *	ENOENT		no such subscription, no such delivery to acknowledge
- *	ENOLINK		a publish that waits: no uplink carries this topic
- *	ENOSPC		too many subscriptions
- *	EPROTO		the uplink's broker refused the publish that waits
+ *	ENOLINK		a publish that waits: no uplink carries this topic; local
+ *			subscribers have got it
+ *	ENOMEM		no memory; a ring: RLIMIT_MEMLOCK
+ *	ENOSPC		too many subscriptions; open: too many sessions
+ *	ENOTTY		no such ioctl
+ *	EPERM		mmap: to write or to execute what may only be read
+ *	EPROTO		the uplink's broker refused the publish that waits; fsync: it
+ *			refused one since the last fsync
  *	ESHUTDOWN	the session was taken over by another file, or killed
  *	ETIMEDOUT	a publish that waits: not acknowledged in time; it stays queued
  */
@@ -239,7 +254,7 @@ struct kmqtt_ack {
  *
  * Returns when each uplink that carries the topic has the acknowledgement
  * (PUBACK, or PUBCOMP) of its broker. fsync() waits for all that this file
- * has written before with QoS 1 and 2.
+ * has written with write() and QoS 1 and 2.
  */
 struct kmqtt_publish_wait {
 	__u32 size;
@@ -301,6 +316,9 @@ struct kmqtt_file_stats {
  *		poll(fd);	// moves what waits in the queue into the ring
  *
  * With automatic acknowledgement a message is done with as it enters the ring.
+ * A message that is longer than the whole ring counts as dropped. A consumer
+ * position that is behind an earlier one, beyond the producer's or no multiple
+ * of 8 ends the ring: KMQTT_RING_ERROR, and EPOLLERR from poll().
  */
 struct kmqtt_ring_setup {
 	__u32 size;

@@ -87,7 +87,11 @@ void kmqtt_msg_put(struct kmqtt_msg *msg)
 		return;
 	percpu_counter_sub(&msg->broker->memory, msg->size);
 	kmqtt_tracker_put(msg->tracker);
-	kvfree(msg);
+	/* vfree() may sleep, and the last reference is often dropped under RCU */
+	if (is_vmalloc_addr(msg))
+		kvfree_rcu(msg, rcu);
+	else
+		kfree(msg);
 }
 
 bool kmqtt_msg_expiry_left(const struct kmqtt_msg *msg, u32 *left)

@@ -20,6 +20,7 @@
 #ifndef KMQTT_CORE_MESSAGE_H
 #define KMQTT_CORE_MESSAGE_H
 
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 
@@ -34,6 +35,7 @@ struct kmqtt_tracker;
  * @time_ns:	CLOCK_REALTIME in ns when it entered the switch
  * @expires:	second of CLOCK_BOOTTIME at which it expires; 0: never
  *		(MQTT 5.0, 3.3.2.3.3)
+ * @rcu:	to free what may not be freed where the last reference was dropped
  * @size:	bytes of this allocation, as counted against memory_limit
  * @record_len:	bytes of its record for a local reader, if no subscription
  *		identifiers have to be added (struct kmqtt_record.len)
@@ -52,8 +54,13 @@ struct kmqtt_msg {
 	u32 size;
 	struct kmqtt_broker *broker;
 	struct kmqtt_tracker *tracker;
-	u64 time_ns;
-	u64 expires;
+	union {
+		struct {
+			u64 time_ns;
+			u64 expires;
+		};
+		struct rcu_head rcu;
+	};
 	u32 record_len;
 	u32 props_len;
 	u32 payload_len;

@@ -144,8 +144,9 @@ void kmqtt_delivery_put(struct kmqtt_delivery *d);
 /**
  * kmqtt_delivery_record_len() - bytes of its record for a local reader
  *
- * Where several subscriptions match, each identifier is one more property
- * (MQTT 5.0, 3.3.2.3.8) behind those of the message.
+ * Where several subscriptions match, each identifier but the first, which is
+ * kmqtt_record.sub_id, is one more property (MQTT 5.0, 3.3.2.3.8) behind those
+ * of the message.
  */
 static inline size_t kmqtt_delivery_record_len(const struct kmqtt_delivery *d)
 {
@@ -154,7 +155,7 @@ static inline size_t kmqtt_delivery_record_len(const struct kmqtt_delivery *d)
 
 	if (likely(!d->more_ids))
 		return d->msg->record_len;
-	for (i = 0; i < d->more_ids->count; i++)
+	for (i = 1; i < d->more_ids->count; i++)
 		extra += 1 + kmqtt_varint_size(d->more_ids->id[i]);
 	return KMQTT_REC_SIZE(d->msg->topic_len, d->msg->props_len + extra,
 			      d->msg->payload_len);
