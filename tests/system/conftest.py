@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs as root where the module may be loaded: in the virtual machine of tests/vm/run."""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+
+import kmqtt_dev  # pylint: disable=wrong-import-position
+
+# What a kernel says when something is wrong with it.
+BAD = re.compile(r"WARNING:|\bBUG\b|Oops|general protection|KASAN|KCSAN|KFENCE|UBSAN|Call Trace"
+                 r"|lockdep|suspicious RCU|refcount_t:|memory leak|detected.*stall"
+                 r"|corruption|usercopy|scheduling while atomic|sleeping function")
+
+
+def loaded():
+    with open("/proc/modules", encoding="ascii") as modules:
+        return any(line.startswith("kmqtt ") for line in modules)
+
+
+def module_path():
+    """$KMQTT_MODULE, what was built for the kernel of this machine, or what make left."""
+    built = os.path.join(TOP, "build", f"kernel-{os.environ.get('KMQTT_KERNEL')}", "kmqtt.ko")
+    for path in (os.environ.get("KMQTT_MODULE"), built, os.path.join(TOP, "kmqtt.ko")):
+        if path and os.path.exists(path):
+            return path
+    return pytest.exit("no kmqtt.ko: build it first", 1)
+
+
+class Log:
+    """What the kernel says from now on."""
+
+    def __init__(self):
+        self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self.fd, 0, os.SEEK_END)
+
+    def lines(self):
+        out = []
+        while True:
+            try:
+                text = os.read(self.fd, 8192).decode(errors="replace")
+            except BlockingIOError:
+                return out
+            except BrokenPipeError:
+                continue
+            out.append(text.split(";", 1)[-1].rstrip("\n"))
+
+    def check(self):
+        bad = [line for line in self.lines() if BAD.search(line)]
+        assert not bad, "the kernel complained:\n" + "\n".join(bad)
+
+    def close(self):
+        os.close(self.fd)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def module():
+    """The module, loaded for all tests; taken out at the end if it was loaded here."""
+    if loaded():
+        yield
+        return
+    log = Log()
+    subprocess.run(["modprobe", "-q", "tls"], check=False)
+    subprocess.run(["insmod", module_path()], check=True)
+    yield
+    # Refused if any test has leaked a file, a namespace or a process.
+    subprocess.run(["rmmod", "kmqtt"], check=True)
+    assert not loaded()
+    log.check()
+    log.close()
+
+
+@pytest.fixture(autouse=True)
+def kernel_log(module):  # pylint: disable=redefined-outer-name,unused-argument
+    """Each test fails if the kernel complained while it ran."""
+    log = Log()
+    yield log
+    log.check()
+    log.close()
+
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def topic(request):
+    """A topic name that no other test uses."""
+    return f"{re.sub('[^a-z0-9_]', '-', request.node.name.lower())}/{next(NUMBERS)}"
+
+
+@pytest.fixture
+def device():
+    """A function that opens /dev/kmqtt as kmqtt_dev.Device does; closed after the test."""
+    opened = []
+
+    def make(*args, **more):
+        opened.append(kmqtt_dev.Device(*args, **more))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
