@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kmqtt session: the peers on the switch. */
+#include <linux/kmqtt_netlink.h>
+#include <stdio.h>
+
+#include "fields.h"
+#include "nl.h"
+#include "objects.h"
+#include "out.h"
+
+#define A(name)	KMQTT_A_SESSION_##name
+
+static const char usage[] =
+	"Usage: kmqtt session { show | kill }\n"
+	"  kmqtt session show [CLIENT-ID]\n"
+	"  kmqtt session kill CLIENT-ID [ reason CODE ]\n"
+	"CODE is an MQTT 5.0 reason code, 128 to 255; 152, administrative action, if\n"
+	"it is not given.\n";
+
+static const struct field fields[] = {
+	FIELD(A(KIND), CHOICE, 0, false, "kind", NULL,
+	      .words = &words_session_type),
+	FIELD(A(NUMBER), UINT, 0, false, "number", "number"),
+	FIELD(A(ATTACHED), FLAG, 0, false, "attached", "attached"),
+	FIELD(A(ONLINE), FLAG, 0, false, "online", "online"),
+	FIELD(A(UID), UINT, 0, false, "uid", "uid"),
+	FIELD(A(USER), STRING, 0, false, "user", "user"),
+	FIELD(A(AGE), SECONDS, 0, false, "age", "age"),
+	FIELD(A(EXPIRY), NEVER, 1, false, "expiry", "expiry"),
+	FIELD(A(EXPIRES_IN), SECONDS, 1, false, "expires_in", "expires-in"),
+	FIELD(A(ACK_MODE), CHOICE, 1, false, "ack", "ack",
+	      .words = &words_ack_type),
+	FIELD(A(POLICY), CHOICE, 1, false, "policy", "policy",
+	      .words = &words_policy),
+	FIELD(A(SUBSCRIPTIONS), UINT, 1, false, "subscriptions",
+	      "subscriptions"),
+	FIELD(A(QUEUED_MESSAGES), UINT, 2, false, "queued_messages", "queued"),
+	FIELD(A(QUEUED_BYTES), UINT, 2, false, "queued_bytes", "bytes"),
+	FIELD(A(INFLIGHT_MESSAGES), UINT, 2, false, "inflight_messages",
+	      "inflight"),
+	FIELD(A(DROPPED_MESSAGES), COUNT, 2, false, "dropped_messages",
+	      "dropped"),
+	FIELD(A(EXPIRED_MESSAGES), COUNT, 2, false, "expired_messages",
+	      "expired"),
+	FIELD(A(MAX_QUEUED_MESSAGES), LIMIT, 3, true, "max_queued_messages",
+	      "max-queued"),
+	FIELD(A(MAX_QUEUED_BYTES), LIMIT, 3, true, "max_queued_bytes",
+	      "max-bytes"),
+	FIELD(A(MAX_INFLIGHT), UINT, 3, true, "max_inflight", "max-inflight"),
+	FIELD(A(PUBLISHED_MESSAGES), UINT, 4, true, "published_messages",
+	      "published"),
+	FIELD(A(PUBLISHED_BYTES), UINT, 4, true, "published_bytes", "bytes"),
+	FIELD(A(DELIVERED_MESSAGES), UINT, 4, true, "delivered_messages",
+	      "delivered"),
+	FIELD(A(DELIVERED_BYTES), UINT, 4, true, "delivered_bytes", "bytes"),
+};
+
+static const struct field name_field =
+	FIELD(A(NAME), STRING, 0, false, "name", NULL);
+
+static int session_print(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct nlattr *tb[NL_ATTR_MAX];
+
+	(void)ctx;
+	nl_parse(nlh, tb);
+	out_object_begin(NULL);
+	out_line(0);
+	if (tb[A(NAME)])
+		field_show(tb[A(NAME)], &name_field);
+	fields_show(tb, fields, ARRAY_SIZE(fields));
+	out_object_end();
+	return STATUS_OK;
+}
+
+static int session_show(struct args *args)
+{
+	const char *name = args_next(args);
+	struct nlmsghdr *nlh;
+
+	if (args_end(args))
+		return STATUS_USAGE;
+	nlh = nl_request(KMQTT_CMD_SESSION_GET);
+	if (name && nl_put_str(nlh, A(NAME), name))
+		return STATUS_USAGE;
+	return list_show(nlh, !name, session_print, NULL);
+}
+
+static int session_kill(struct args *args)
+{
+	static const struct param params[] = {
+		PARAM("reason", A(REASON), U8, .min = 128),
+	};
+	const char *name = args_need(args, "CLIENT-ID");
+	struct nlmsghdr *nlh;
+
+	if (!name)
+		return STATUS_USAGE;
+	nlh = nl_request(KMQTT_CMD_SESSION_DEL);
+	if (nl_put_str(nlh, A(NAME), name) ||
+	    params_parse(args, params, ARRAY_SIZE(params), nlh))
+		return STATUS_USAGE;
+	return nl_do(nlh, NULL, NULL);
+}
+
+int session_main(struct args *args)
+{
+	static const struct command commands[] = {
+		{ "show", session_show },
+		{ "kill", session_kill },
+	};
+
+	return command_run(args, commands, ARRAY_SIZE(commands), usage);
+}
