@@ -22,6 +22,12 @@
 #include <asm/unaligned.h>
 #endif
 
+/* 7.0 allocates by type. */
+#include <linux/slab.h>
+#ifndef kzalloc_obj
+#define kzalloc_obj(P, gfp) ((typeof(P) *)kzalloc(sizeof(typeof(P)), (gfp)))
+#endif
+
 /* 6.3 made vma->vm_flags read only but for functions. */
 #ifdef KMQTT_COMPAT_VM_FLAGS
 #include <linux/mm.h>
