@@ -417,7 +417,7 @@ static int set_port(struct options *o, const char *value)
 static int set_will_payload(struct options *o, const char *value)
 {
 	(void)value;
-	o->will_rest = true;
+	o->will_payload = true;
 	return strings_add(&o->no_effect, "--will-payload");
 }
 
@@ -435,7 +435,7 @@ static int set_will_qos(struct options *o, const char *value)
 static int set_will_retain(struct options *o, const char *value)
 {
 	(void)value;
-	o->will_rest = true;
+	o->will_retain = true;
 	return strings_add(&o->no_effect, "--will-retain");
 }
 
@@ -699,8 +699,10 @@ static bool options_agree(struct options *o)
 {
 	bool named = o->id != NULL;
 
-	if (o->will_rest && !o->will_topic)
+	if (o->will_payload && !o->will_topic)
 		return told("Will payload given, but no will topic given.");
+	if (o->will_retain && !o->will_topic)
+		return told("Will retain given, but no will topic given.");
 	if (o->version == 5) {
 		if (!o->clean && o->expiry < 0)
 			o->expiry = KMQTT_FOREVER;
@@ -724,6 +726,8 @@ enum parsed options_parse(struct options *o, enum tool tool, const char *name,
 	o->name = name;
 	o->clean = true;
 	o->expiry = -1;
+	/* An answer comes with properties; the others leave it to the message. */
+	o->version = tool == TOOL_RR ? 5 : 0;
 	o->eol = true;
 	o->repeat = 1;
 	o->random_filter = 10000;

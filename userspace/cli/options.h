@@ -97,7 +97,8 @@ struct strings {
  * @quiet:	no errors on standard error
  * @debug:	tell on standard output what happens
  * @will_topic:	a will was given; it has no effect
- * @will_rest:	its payload or RETAIN flag was given
+ * @will_payload: its payload was given
+ * @will_retain: its RETAIN flag was given
  * @no_effect:	options that were given and have no effect here
  * @options_file: -o
  * @owned:	lines of an options file, which the rest points into
@@ -144,7 +145,8 @@ struct options {
 	bool quiet;
 	bool debug;
 	const char *will_topic;
-	bool will_rest;
+	bool will_payload;
+	bool will_retain;
 	struct strings no_effect;
 	const char *options_file;
 	struct strings owned;
