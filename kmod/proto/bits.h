@@ -21,6 +21,9 @@
 /* Connect acknowledge flags (3.2.2.1). */
 #define KMQTT_CONNACK_SESSION_PRESENT 0x01
 
+/* The last return code that 3.x has; the others are reserved (3.1.1, 3.2.2.3). */
+#define KMQTT_CONNACK_V3_LAST 5
+
 /* Subscription options (3.8.3.1). */
 #define KMQTT_SUB_OPT_QOS 0x03
 #define KMQTT_SUB_OPT_NO_LOCAL 0x04

@@ -238,6 +238,8 @@ u8 kmqtt_connack_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 		return KMQTT_RC_MALFORMED_PACKET;
 
 	out->session_present = flags;
+	if (version < KMQTT_V5 && code > KMQTT_CONNACK_V3_LAST)
+		return KMQTT_RC_PROTOCOL_ERROR;
 	out->reason = version < KMQTT_V5 ? kmqtt_connack_from_v3(code) : code;
 	if (!kmqtt_reason_allowed(KMQTT_CONNACK, out->reason) ||
 	    (out->session_present && out->reason))
@@ -336,8 +338,9 @@ u8 kmqtt_publish_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 }
 
 /*
- * Reason code and properties as they end a PUBACK and its like, a DISCONNECT or an AUTH of MQTT 5.0:
- * the properties may be left out, and the reason code with them (3.4.2.1, 3.14.2.1, 3.15.2.1).
+ * Reason code and properties as they end a PUBACK and its like, a DISCONNECT or an AUTH of MQTT
+ * 5.0: the properties may be left out, and the reason code with them (3.4.2.1, 3.14.2.1,
+ * 3.15.2.1).
  */
 static u8 read_reason(struct kmqtt_reader *r, u8 version, u8 type, u8 *reason,
 		      struct kmqtt_props *props)

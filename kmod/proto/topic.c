@@ -151,7 +151,7 @@ bool kmqtt_topic_matches(struct kmqtt_view filter, struct kmqtt_view topic)
 bool kmqtt_filter_covers(struct kmqtt_view a, struct kmqtt_view b)
 {
 	struct kmqtt_view in_a, in_b;
-	bool first = true;
+	bool first = true, there = true;
 
 	if (begins_with_dollar(b) && begins_with_wildcard(a))
 		return false;
@@ -162,14 +162,16 @@ bool kmqtt_filter_covers(struct kmqtt_view a, struct kmqtt_view b)
 		if (!kmqtt_level_next(&b, &in_b))
 			return false;
 		/*
-		 * Some topic that b matches has no level here, but every topic has a first one:
-		 * so "+/#" covers "#".
+		 * Some topic that b matches may have no level here. But every topic has a first
+		 * one, and a second one if the first is empty, for no topic is empty: so "+/#"
+		 * covers "#", and "/+/#" covers "/#".
 		 */
 		if (level_is(in_b, '#'))
-			return first && level_is(in_a, '+') && level_is(a, '#');
+			return there && level_is(in_a, '+') && level_is(a, '#');
 		if (!level_is(in_a, '+') &&
 		    (level_is(in_b, '+') || !kmqtt_view_equal(in_a, in_b)))
 			return false;
+		there = first && !in_b.len;
 		first = false;
 	}
 	return !b.data;

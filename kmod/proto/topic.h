@@ -25,8 +25,9 @@ bool kmqtt_topic_name_valid(const u8 *topic, size_t len);
  *
  * MQTT 5.0, 4.7.1 and 4.7.3: as for names, but ``+`` may stand for a whole level and ``#`` for all
  * levels from the last on. A filter that begins with ``$share/`` must be a shared subscription,
- * ``$share/name/filter``, as of 4.8.2: the name is at least one byte, without ``+`` and ``#``, and the
- * filter keeps the same rules. Its two leading levels do not count to %KMQTT_TOPIC_LEVELS_MAX.
+ * ``$share/name/filter``, as of 4.8.2: the name is at least one byte, without ``+`` and ``#``, and
+ * the filter keeps the same rules. The two levels before it do not count to
+ * %KMQTT_TOPIC_LEVELS_MAX.
  *
  * Return: true if one may
  */
