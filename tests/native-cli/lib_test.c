@@ -43,7 +43,7 @@ static struct kmqtt_props *make_props(void)
 
 static void test_record(void)
 {
-	static _Alignas(8) unsigned char buf[512];
+	static unsigned char buf[512] __attribute__((aligned(8)));
 	struct kmqtt_props *props = make_props();
 	struct kmqtt_publication pub = {
 		.topic = "a/b",
@@ -66,7 +66,7 @@ static void test_record(void)
 	      "a record is not written where it does not fit");
 	check(kmqtt_record_put(buf, len, &pub) == len && buf[len] == 0xff,
 	      "a record fills its room and no more");
-	check(rec->len == len && rec->type == KMQTT_REC_MESSAGE &&
+	check((ssize_t)rec->len == len && rec->type == KMQTT_REC_MESSAGE &&
 	      !rec->reserved && !rec->reserved2 && !rec->id && !rec->time_ns &&
 	      !rec->sub_id && !buf[len - 1], "what is reserved is zero");
 	pub.topic = "c";

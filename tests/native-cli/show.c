@@ -10,11 +10,12 @@
 #include "format.h"
 #include "options.h"
 
+static unsigned char buf[1 << 20] __attribute__((aligned(8)));
+
 int main(int argc, char **argv)
 {
 	struct kmqtt_message msg;
 	struct options o;
-	static _Alignas(8) unsigned char buf[1 << 20];
 	size_t pos = 0, len = fread(buf, 1, sizeof(buf), stdin);
 
 	if (options_parse(&o, TOOL_SUB, "show", argc - 1, argv + 1)) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@
  * @other:	its other name, or NULL
  * @tools:	which programs have it
  * @value:	what its value is called in messages; NULL if it has none
- * @set:	stores it: 0, or -1 after telling why not; NULL: it has no effect
+ * @set:	stores it: 0, or -1 after telling why not
+ * @flag:	or where the bool is that it sets; without both it has no effect
  */
 struct option {
 	const char *name;
@@ -34,6 +36,7 @@ struct option {
 	unsigned int tools;
 	const char *value;
 	int (*set)(struct options *o, const char *value);
+	size_t flag;
 };
 
 int strings_add(struct strings *list, const char *s)
@@ -449,94 +452,90 @@ static int set_will_topic(struct options *o, const char *value)
 
 /* ---- flags ---- */
 
-#define FLAG(flag, assign)						\
-	static int set_##flag(struct options *o, const char *value)	\
-	{								\
-		(void)value;						\
-		o->flag = assign;					\
-		return 0;						\
-	}
+static int set_clean(struct options *o, const char *value)
+{
+	(void)value;
+	o->clean = false;
+	return 0;
+}
 
-FLAG(clean, false)
-FLAG(debug, true)
-FLAG(eol, false)
-FLAG(exit_after_sub, true)
-FLAG(pretty, true)
-FLAG(quiet, true)
-FLAG(remove_retained, true)
-FLAG(retain, true)
-FLAG(retain_as_published, true)
-FLAG(retained_only, true)
-FLAG(verbose, true)
+static int set_eol(struct options *o, const char *value)
+{
+	(void)value;
+	o->eol = false;
+	return 0;
+}
+
+#define FLAG(member)	.flag = offsetof(struct options, member)
 
 static const struct option options[] = {
-	{ "-A", NULL, ALL, "address", NULL },
-	{ "--cafile", NULL, ALL, "file", NULL },
-	{ "--capath", NULL, ALL, "directory", NULL },
-	{ "--cert", NULL, ALL, "file", NULL },
-	{ "--ciphers", NULL, ALL, "ciphers", NULL },
-	{ "-C", NULL, SUB, "count", set_count },
-	{ "-c", "--disable-clean-session", ALL, NULL, set_clean },
-	{ "-d", "--debug", ALL, NULL, set_debug },
-	{ "-e", NULL, RR, "response topic", set_response_topic },
-	{ "-E", NULL, SUB, NULL, set_exit_after_sub },
-	{ "-f", "--file", PUB | RR, "file", set_file },
-	{ "-F", NULL, SUB | RR, "format", set_format },
-	{ "-h", "--host", ALL, "host", NULL },
-	{ "--insecure", NULL, ALL, NULL, NULL },
-	{ "-i", "--id", ALL, "id", set_id },
-	{ "-I", "--id-prefix", ALL, "id prefix", set_id_prefix },
-	{ "-k", "--keepalive", ALL, "keepalive", set_keepalive },
-	{ "--key", NULL, ALL, "file", NULL },
-	{ "--keyform", NULL, ALL, "keyform", NULL },
-	{ "-L", "--url", ALL, "URL", set_url },
-	{ "-l", "--stdin-line", PUB, NULL, set_lines },
-	{ "-m", "--message", PUB | RR, "message", set_message },
-	{ "-M", NULL, ALL, "max_inflight", set_max_inflight },
-	{ "--nodelay", NULL, ALL, NULL, NULL },
-	{ "--no-tls", NULL, ALL, NULL, NULL },
-	{ "-n", "--null-message", PUB | RR, NULL, set_null },
-	{ "-N", NULL, SUB | RR, NULL, set_eol },
-	{ "-p", "--port", ALL, "port", set_port },
-	{ "--pretty", NULL, SUB | RR, NULL, set_pretty },
-	{ "-P", "--pw", ALL, "password", NULL },
-	{ "--proxy", NULL, ALL, "proxy url", NULL },
-	{ "--psk", NULL, ALL, "key", NULL },
-	{ "--psk-identity", NULL, ALL, "identity", NULL },
-	{ "-q", "--qos", ALL, "QoS", set_qos },
-	{ "--quiet", NULL, ALL, NULL, set_quiet },
-	{ "-r", "--retain", PUB, NULL, set_retain },
-	{ "-R", NULL, SUB | RR, NULL, set_no_retained },
-	{ "--random-filter", NULL, SUB, "chance", set_random_filter },
-	{ "--remove-retained", NULL, SUB, NULL, set_remove_retained },
-	{ "--repeat", NULL, PUB, "count", set_repeat },
-	{ "--repeat-delay", NULL, PUB, "time", set_repeat_delay },
+	{ "-A", NULL, ALL, .value = "address" },
+	{ "--cafile", NULL, ALL, .value = "file" },
+	{ "--capath", NULL, ALL, .value = "directory" },
+	{ "--cert", NULL, ALL, .value = "file" },
+	{ "--ciphers", NULL, ALL, .value = "ciphers" },
+	{ "-C", NULL, SUB, "count", .set = set_count },
+	{ "-c", "--disable-clean-session", ALL, NULL, .set = set_clean },
+	{ "-d", "--debug", ALL, NULL, FLAG(debug) },
+	{ "-e", NULL, RR, "response topic", .set = set_response_topic },
+	{ "-E", NULL, SUB, NULL, FLAG(exit_after_sub) },
+	{ "-f", "--file", PUB | RR, "file", .set = set_file },
+	{ "-F", NULL, SUB | RR, "format", .set = set_format },
+	{ "-h", "--host", ALL, .value = "host" },
+	{ "--insecure", NULL, ALL, .value = NULL },
+	{ "-i", "--id", ALL, "id", .set = set_id },
+	{ "-I", "--id-prefix", ALL, "id prefix", .set = set_id_prefix },
+	{ "-k", "--keepalive", ALL, "keepalive", .set = set_keepalive },
+	{ "--key", NULL, ALL, .value = "file" },
+	{ "--keyform", NULL, ALL, .value = "keyform" },
+	{ "-L", "--url", ALL, "URL", .set = set_url },
+	{ "-l", "--stdin-line", PUB, NULL, .set = set_lines },
+	{ "-m", "--message", PUB | RR, "message", .set = set_message },
+	{ "-M", NULL, ALL, "max_inflight", .set = set_max_inflight },
+	{ "--nodelay", NULL, ALL, .value = NULL },
+	{ "--no-tls", NULL, ALL, .value = NULL },
+	{ "-n", "--null-message", PUB | RR, NULL, .set = set_null },
+	{ "-N", NULL, SUB | RR, NULL, .set = set_eol },
+	{ "-p", "--port", ALL, "port", .set = set_port },
+	{ "--pretty", NULL, SUB | RR, NULL, FLAG(pretty) },
+	{ "-P", "--pw", ALL, .value = "password" },
+	{ "--proxy", NULL, ALL, .value = "proxy url" },
+	{ "--psk", NULL, ALL, .value = "key" },
+	{ "--psk-identity", NULL, ALL, .value = "identity" },
+	{ "-q", "--qos", ALL, "QoS", .set = set_qos },
+	{ "--quiet", NULL, ALL, NULL, FLAG(quiet) },
+	{ "-r", "--retain", PUB, NULL, FLAG(retain) },
+	{ "-R", NULL, SUB | RR, NULL, .set = set_no_retained },
+	{ "--random-filter", NULL, SUB, "chance", .set = set_random_filter },
+	{ "--remove-retained", NULL, SUB, NULL, FLAG(remove_retained) },
+	{ "--repeat", NULL, PUB, "count", .set = set_repeat },
+	{ "--repeat-delay", NULL, PUB, "time", .set = set_repeat_delay },
 	{ "--retain-as-published", NULL, SUB | RR, NULL,
-	  set_retain_as_published },
-	{ "--retain-handling", NULL, SUB, "value", set_retain_handling },
-	{ "--retained-only", NULL, SUB, NULL, set_retained_only },
-	{ "-s", "--stdin-file", PUB | RR, NULL, set_stdin },
-	{ "-S", NULL, ALL, NULL, NULL },
-	{ "-t", "--topic", ALL, "topic", set_topic },
-	{ "-T", "--filter-out", SUB, "topic filter", set_filter_out },
-	{ "--tls-alpn", NULL, ALL, "protocol", NULL },
-	{ "--tls-engine", NULL, ALL, "engine_id", NULL },
-	{ "--tls-engine-kpass-sha1", NULL, ALL, "kpass sha1", NULL },
-	{ "--tls-use-os-certs", NULL, ALL, NULL, NULL },
-	{ "--tls-version", NULL, ALL, "version", NULL },
-	{ "-U", "--unsubscribe", SUB, "unsubscribe topic", set_unsubscribe },
-	{ "-u", "--username", ALL, "username", NULL },
-	{ "--unix", NULL, ALL, "socket path", NULL },
-	{ "--protocol-version", "-V", ALL, "version", set_version },
-	{ "-v", "--verbose", SUB | RR, NULL, set_verbose },
-	{ "-W", NULL, SUB | RR, "timeout", set_timeout },
-	{ "--wait", NULL, PUB, "time", set_wait },
-	{ "--will-payload", NULL, ALL, "will payload", set_will_payload },
-	{ "--will-qos", NULL, ALL, "will QoS", set_will_qos },
-	{ "--will-retain", NULL, ALL, NULL, set_will_retain },
-	{ "--will-topic", NULL, ALL, "will topic", set_will_topic },
-	{ "--ws", NULL, ALL, NULL, NULL },
-	{ "-x", NULL, ALL, "session expiry interval", set_expiry },
+	  FLAG(retain_as_published) },
+	{ "--retain-handling", NULL, SUB, "value", .set = set_retain_handling },
+	{ "--retained-only", NULL, SUB, NULL, FLAG(retained_only) },
+	{ "-s", "--stdin-file", PUB | RR, NULL, .set = set_stdin },
+	{ "-S", NULL, ALL, .value = NULL },
+	{ "-t", "--topic", ALL, "topic", .set = set_topic },
+	{ "-T", "--filter-out", SUB, "topic filter", .set = set_filter_out },
+	{ "--tls-alpn", NULL, ALL, .value = "protocol" },
+	{ "--tls-engine", NULL, ALL, .value = "engine_id" },
+	{ "--tls-engine-kpass-sha1", NULL, ALL, .value = "kpass sha1" },
+	{ "--tls-use-os-certs", NULL, ALL, .value = NULL },
+	{ "--tls-version", NULL, ALL, .value = "version" },
+	{ "-U", "--unsubscribe", SUB, "unsubscribe topic", .set = set_unsubscribe },
+	{ "-u", "--username", ALL, .value = "username" },
+	{ "--unix", NULL, ALL, .value = "socket path" },
+	{ "--protocol-version", "-V", ALL, "version", .set = set_version },
+	{ "-v", "--verbose", SUB | RR, NULL, FLAG(verbose) },
+	{ "-W", NULL, SUB | RR, "timeout", .set = set_timeout },
+	{ "--wait", NULL, PUB, "time", .set = set_wait },
+	{ "--will-payload", NULL, ALL, "will payload", .set = set_will_payload },
+	{ "--will-qos", NULL, ALL, "will QoS", .set = set_will_qos },
+	{ "--will-retain", NULL, ALL, NULL, .set = set_will_retain },
+	{ "--will-topic", NULL, ALL, "will topic", .set = set_will_topic },
+	{ "--ws", NULL, ALL, .value = NULL },
+	{ "-x", NULL, ALL, "session expiry interval", .set = set_expiry },
 };
 
 static const struct option *option_find(const char *word, enum tool tool)
@@ -560,11 +559,22 @@ static void value_missing(const struct option *opt)
 			opt->name, opt->value);
 }
 
+static int option_set(struct options *o, const struct option *opt,
+		      const char *value)
+{
+	if (opt->set)
+		return opt->set(o, value);
+	if (!opt->flag)
+		return strings_add(&o->no_effect, opt->name);
+	*(bool *)((char *)o + opt->flag) = true;
+	return 0;
+}
+
 /* A line of an options file, or the command line. */
 static enum parsed parse_words(struct options *o, int argc, char **argv)
 {
 	const struct option *opt;
-	int i, ret;
+	int i;
 
 	for (i = 0; i < argc; i++) {
 		if (!strcmp(argv[i], "--help"))
@@ -594,9 +604,7 @@ static enum parsed parse_words(struct options *o, int argc, char **argv)
 		}
 		if (opt->value)
 			i++;
-		ret = opt->set ? opt->set(o, argv[i]) :
-		      strings_add(&o->no_effect, opt->name);
-		if (ret < 0)
+		if (option_set(o, opt, argv[i]) < 0)
 			return PARSED_ERROR;
 	}
 	return PARSED_OK;
@@ -697,7 +705,7 @@ static bool told(const char *error)
 
 static bool options_agree(struct options *o)
 {
-	bool named = o->id != NULL;
+	bool named = o->id;
 
 	if (o->will_payload && !o->will_topic)
 		return told("Will payload given, but no will topic given.");

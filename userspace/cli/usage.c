@@ -47,15 +47,16 @@ static const struct text texts[] = {
 	{ SUB, " -C : disconnect and exit after receiving the 'msg_count' messages.\n" },
 	{ ALL, " -d : enable debug messages.\n" },
 	{ ALL, " -D : Define MQTT v5 properties. See the documentation for more details.\n" },
-	{ RR,  " -e : Response topic. The client will subscribe to this topic to wait for a response.\n" },
+	{ RR,  " -e : Response topic. The client will subscribe to this topic to wait for a\n"
+	       "      response.\n" },
 	{ SUB, " -E : Exit once all subscriptions have been made.\n" },
 	{ PUB | RR, " -f : send the contents of a file as the message.\n" },
 	{ SUB | RR, " -F : output format.\n" },
 	{ ALL, " -i : id to use for this session. Without one it has no name and ends with\n"
 	       "      the process.\n" },
 	{ ALL, " -I : define the id as id_prefix appended with the process id.\n" },
-	{ ALL, " -L : the topic as a URL in the form mqtt(s)://[username[:password]@]host[:port]/topic\n"
-	       "      Only the topic counts.\n" },
+	{ ALL, " -L : the topic as a URL in the form, of which nothing else counts:\n"
+	       "      mqtt(s)://[username[:password]@]host[:port]/topic\n" },
 	{ PUB, " -l : read messages from stdin, sending a separate message for each line.\n" },
 	{ PUB | RR, " -m : message payload to send.\n" },
 	{ ALL, " -M : the maximum inflight messages for QoS 1/2.\n" },
@@ -76,32 +77,34 @@ static const struct text texts[] = {
 	{ SUB | RR, " -v : print received messages verbosely.\n" },
 	{ ALL, " -V : mqttv5, mqttv311 or mqttv31: a version before mqttv5 hides the properties\n"
 	       "      of messages. Defaults to mqttv5.\n" },
-	{ SUB, " -W : Specifies a timeout in seconds how long to process incoming MQTT messages.\n" },
+	{ SUB, " -W : Specifies a timeout in seconds how long to process incoming messages.\n" },
 	{ RR,  " -W : Specifies a timeout in seconds how long to wait for a response.\n" },
 	{ ALL, " -x : seconds after which the session expires when this process has ended;\n"
 	       "      -1, 4294967295, or ∞ for never. Defaults to -1 if -c is also given, or 0\n"
 	       "      if -c not given.\n"
 	       " --help : display this message.\n" },
-	{ SUB | RR, " --pretty : print formatted output rather than minimised output when using the\n"
-		    "            JSON output format option.\n" },
+	{ SUB | RR, " --pretty : print formatted output rather than minimised output when using\n"
+		    "            the JSON output format option.\n" },
 	{ ALL, " --quiet : don't print error messages.\n" },
-	{ SUB, " --random-filter : only print a percentage of received messages. Set to 100 to have all\n"
-	       "                   messages printed, 50.0 to have half of the messages received on average\n"
-	       "                   printed, and so on.\n" },
+	{ SUB, " --random-filter : only print a percentage of received messages. Set to 100 to\n"
+	       "                   have all messages printed, 50.0 to have half of the messages\n"
+	       "                   received on average printed, and so on.\n" },
 	{ PUB, " --repeat : if publish mode is -f, -m, or -s, then repeat the publish N times.\n"
-	       " --repeat-delay : if using --repeat, wait time seconds between publishes. Defaults to 0.\n" },
+	       " --repeat-delay : if using --repeat, wait time seconds between publishes.\n"
+	       "                  Defaults to 0.\n" },
 	{ SUB | RR, " --retain-as-published : keep the retain flag as it was published.\n" },
 	{ SUB, " --retain-handling : when retained messages are sent: always, only for a new\n"
 	       "                     subscription, or never.\n"
-	       " --retained-only : only handle messages with the retained flag set, and exit when the\n"
-	       "                   first non-retained message is received.\n"
-	       " --remove-retained : publish an empty message to clear any received retained messages\n"
-	       "                     Use -T to filter out messages you do not want to be cleared.\n" },
+	       " --retained-only : only handle messages with the retained flag set, and exit when\n"
+	       "                   the first non-retained message is received.\n"
+	       " --remove-retained : publish an empty message to clear any received retained\n"
+	       "                     messages. Use -T to filter out messages you do not want\n"
+	       "                     to be cleared.\n" },
 	{ PUB, " --wait : with QoS 1 or 2, wait until the brokers that the uplinks lead to have\n"
 	       "          acknowledged the message, up to time seconds; 0 for ever.\n" },
 	{ ALL, "\nThese have no effect, since there is no connection to a broker here:\n"
-	       " -A -h -k -p -P -S -u --cafile --capath --cert --ciphers --insecure --key --keyform\n"
-	       " --no-tls --nodelay --proxy --psk --psk-identity --tls-alpn --tls-engine\n"
+	       " -A -h -k -p -P -S -u --cafile --capath --cert --ciphers --insecure --key\n"
+	       " --keyform --no-tls --nodelay --proxy --psk --psk-identity --tls-alpn --tls-engine\n"
 	       " --tls-engine-kpass-sha1 --tls-use-os-certs --tls-version --unix --will-payload\n"
 	       " --will-qos --will-retain --will-topic --ws\n\n" },
 };
