@@ -172,8 +172,7 @@ static const struct param params[] = {
 static int acl_add(struct args *args)
 {
 	struct nlmsghdr *nlh = nl_request(KMQTT_CMD_ACL_NEW);
-	const struct nlattr *attr;
-	unsigned int allow, access, whos = 0;
+	unsigned int allow, access;
 	const char *filter;
 
 	if (args->count < 3)
@@ -189,10 +188,6 @@ static int acl_add(struct args *args)
 	if (nl_put_str(nlh, A(FILTER), filter) ||
 	    params_parse(args, params, ARRAY_SIZE(params), nlh))
 		return STATUS_USAGE;
-	mnl_attr_for_each(attr, nlh, NL_HEADER)
-		whos += mnl_attr_get_type(attr) == A(WHO);
-	if (whos > 1)
-		return usage_error("a rule is about one user, group, cgroup, user name or client");
 	return nl_do(nlh, id_print, NULL);
 }
 

@@ -309,10 +309,28 @@ int param_put(struct args *args, const struct param *p, struct nlmsghdr *nlh)
 	}
 }
 
+/* No attribute is given twice, be it by another keyword. */
+static int check_seen(const struct param *param,
+		      const struct param *const *seen, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (seen[i] == param)
+			return usage_error("\"%s\" is given twice",
+					   param->name);
+		if (seen[i]->attr == param->attr)
+			return usage_error("\"%s\" and \"%s\" exclude each other",
+					   seen[i]->name, param->name);
+	}
+	return STATUS_OK;
+}
+
 int params_parse(struct args *args, const struct param *table, size_t count,
 		 struct nlmsghdr *nlh)
 {
-	uint64_t seen = 0;
+	const struct param *seen[PARAMS_MAX];
+	size_t count_seen = 0;
 	const char *word;
 	int i, ret;
 
@@ -320,10 +338,9 @@ int params_parse(struct args *args, const struct param *table, size_t count,
 		i = word_find(word, table, sizeof(*table), count, "keyword");
 		if (i < 0)
 			return STATUS_USAGE;
-		if (seen & 1ull << i)
-			return usage_error("\"%s\" is given twice",
-					   table[i].name);
-		seen |= 1ull << i;
+		if (check_seen(&table[i], seen, count_seen))
+			return STATUS_USAGE;
+		seen[count_seen++] = &table[i];
 		ret = param_put(args, &table[i], nlh);
 		if (ret)
 			return ret;

@@ -196,7 +196,7 @@ struct param {
 
 /**
  * params_parse() - all remaining words as keywords with their values
- * @args:	the words; each keyword at most once
+ * @args:	the words; each attribute at most once
  * @table:	keywords
  * @count:	how many, up to PARAMS_MAX
  * @nlh:	the request that gets the attributes

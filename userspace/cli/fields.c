@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How attributes are shown. */
-#include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/kmqtt.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Generic netlink, the socket: what is sent and what comes back. */
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/genetlink.h>
 #include <linux/kmqtt_netlink.h>
 #include <linux/netlink.h>
@@ -48,9 +47,9 @@ static void report_policy(const struct nlattr *policy)
 	nl_parse_nested(policy, tb);
 	for (i = 0; i < ARRAY_SIZE(min); i++) {
 		if (tb[min[i]] && tb[max[i]])
-			fprintf(stderr, " (%s %" PRIu64 " to %" PRIu64 ")",
-				what[i], nl_uint(tb[min[i]]),
-				nl_uint(tb[max[i]]));
+			fprintf(stderr, " (%s %llu to %llu)", what[i],
+				(unsigned long long)nl_uint(tb[min[i]]),
+				(unsigned long long)nl_uint(tb[max[i]]));
 	}
 }
 

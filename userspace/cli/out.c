@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Output as text or as JSON. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -284,7 +283,7 @@ void out_bytes(const char *key, const char *label, const void *data,
 void out_uint(const char *key, const char *label, uint64_t value)
 {
 	value_begin(key, label);
-	printf("%" PRIu64, value);
+	printf("%llu", (unsigned long long)value);
 }
 
 void out_bool(const char *key, const char *label, bool value)
@@ -306,13 +305,12 @@ void out_flag(const char *key, const char *label, bool value)
 void out_seconds(const char *key, const char *label, uint64_t seconds)
 {
 	unsigned int h = seconds / 3600 % 24, m = seconds / 60 % 60;
-	unsigned int s = seconds % 60;
-	uint64_t d = seconds / 86400;
+	unsigned int s = seconds % 60, d = seconds / 86400;
 
 	if (value_begin(key, label))
-		printf("%" PRIu64, seconds);
+		printf("%llu", (unsigned long long)seconds);
 	else if (d)
-		printf("%" PRIu64 "d%02uh%02um%02us", d, h, m, s);
+		printf("%ud%02uh%02um%02us", d, h, m, s);
 	else if (h)
 		printf("%uh%02um%02us", h, m, s);
 	else if (m)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmqtt top: counters and sessions, live. */
-#include <inttypes.h>
 #include <linux/kmqtt_netlink.h>
 #include <poll.h>
 #include <stdio.h>
@@ -44,9 +43,9 @@ static const char usage[] =
 struct peer {
 	uint64_t number;
 	uint64_t kind;
-	uint64_t subscriptions;
-	uint64_t queued;
-	uint64_t inflight;
+	uint32_t subscriptions;
+	uint32_t queued;
+	uint32_t inflight;
 	uint64_t published;
 	uint64_t delivered;
 	uint64_t dropped;
@@ -267,10 +266,10 @@ static void print_peer(const struct peer *peer, size_t width)
 	while (len > width || (len < peer->name_len &&
 			       (peer->name[len] & 0xc0) == 0x80))
 		len--;
-	printf("%-8s%6" PRIu64 "%8" PRIu64 "%9" PRIu64 "%10.0f%10.0f%9" PRIu64 " ",
-	       kind ? kind : "?", peer->subscriptions, peer->queued,
-	       peer->inflight, peer->published_rate, peer->delivered_rate,
-	       peer->dropped);
+	printf("%-8s%6u%8u%9u%10.0f%10.0f%9llu ", kind ? kind : "?",
+	       peer->subscriptions, peer->queued, peer->inflight,
+	       peer->published_rate, peer->delivered_rate,
+	       (unsigned long long)peer->dropped);
 	out_string(NULL, NULL, peer->name, len);
 	out_line(0);
 }

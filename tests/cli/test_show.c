@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Attributes become text and JSON. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/kmqtt_netlink.h>
+#include <string.h>
+
+#include "harness.h"
+#include "nl.h"
+#include "objects.h"
+#include "out.h"
+#include "tap.h"
+
+/* The same answer shown as text, as text with -s and as JSON. */
+static void check(void (*answer)(void), int (*main)(struct args *args),
+		  const char *line, const char *text, const char *more,
+		  const char *json)
+{
+	const char *const want[3] = { text, more, json };
+	const struct run *r;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		answer();
+		out_options.stats = i == 1;
+		out_options.json = i == 2;
+		r = run(main, line);
+		if (!ok(!strcmp(r->out, want[i]) && r->status == STATUS_OK &&
+			!*r->err, "show: %s, %d", line, i))
+			diag("it is: %s%s", r->out, r->err);
+	}
+	out_options.stats = false;
+	out_options.json = false;
+}
+
+static void answer_session(void)
+{
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_SESSION_GET);
+
+	nl_put_str(nlh, KMQTT_A_SESSION_NAME, "c 1");
+	nl_put_u64(nlh, KMQTT_A_SESSION_NUMBER, 7);
+	nl_put_u32(nlh, KMQTT_A_SESSION_KIND, 3);
+	nl_put_u8(nlh, KMQTT_A_SESSION_ATTACHED, 1);
+	nl_put_u8(nlh, KMQTT_A_SESSION_ONLINE, 0);
+	nl_put_u32(nlh, KMQTT_A_SESSION_EXPIRY, UINT32_MAX);
+	nl_put_u32(nlh, KMQTT_A_SESSION_POLICY, 9);
+	nl_put_u32(nlh, KMQTT_A_SESSION_QUEUED_MESSAGES, 2);
+	nl_put_u64(nlh, KMQTT_A_SESSION_DROPPED_MESSAGES, 0);
+	nl_put_u32(nlh, KMQTT_A_SESSION_MAX_QUEUED_MESSAGES, 0);
+	nlh = reply_begin(KMQTT_CMD_SESSION_GET);
+	nl_put_str(nlh, KMQTT_A_SESSION_NAME, "c2");
+	nl_put_u64(nlh, KMQTT_A_SESSION_DROPPED_MESSAGES, 5);
+}
+
+static void answer_retained(void)
+{
+	/* content type "t", user property a=b, correlation data 0xff */
+	static const char props[] = "\x03\0\1t\x26\0\1a\0\1b\x09\0\1\xff";
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_RETAINED_GET);
+
+	nl_put_str(nlh, KMQTT_A_RETAINED_TOPIC, "s/1");
+	nl_put_u32(nlh, KMQTT_A_RETAINED_PAYLOAD_LEN, 70);
+	nl_put(nlh, KMQTT_A_RETAINED_PAYLOAD,
+	       "0123456789012345678901234567890123456789012345678901234567890123456789",
+	       70);
+	nl_put(nlh, KMQTT_A_RETAINED_PROPERTIES, props, sizeof(props) - 1);
+	nl_put_u8(nlh, KMQTT_A_RETAINED_QOS, 1);
+	nl_put_u64(nlh, KMQTT_A_RETAINED_TIME_NS, 1000000000000000001);
+}
+
+static void put_server(struct nlmsghdr *nlh, int type, uint8_t last,
+		       const char *host)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, type);
+	uint8_t address[4] = { 192, 0, 2, last };
+
+	nl_put(nlh, KMQTT_A_SERVER_IPV4, address, sizeof(address));
+	nl_put_u16(nlh, KMQTT_A_SERVER_PORT, htons(1883));
+	nl_put_str(nlh, KMQTT_A_SERVER_HOST, host);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static void answer_uplink(void)
+{
+	struct nlmsghdr *nlh;
+
+	reply_to(KMQTT_CMD_UPLINK_GET);
+	nlh = reply_begin(KMQTT_CMD_UPLINK_GET);
+	nl_put_str(nlh, KMQTT_A_UPLINK_NAME, "b1");
+	put_server(nlh, KMQTT_A_UPLINK_SERVER, 1, "broker");
+	put_server(nlh, KMQTT_A_UPLINK_SERVER, 2, "192.0.2.2");
+	nl_put_u32(nlh, KMQTT_A_UPLINK_STATE, 2);
+	put_server(nlh, KMQTT_A_UPLINK_PEER, 1, "broker");
+	nl_put_u32(nlh, KMQTT_A_UPLINK_ERROR, ECONNREFUSED);
+	nl_put_u8(nlh, KMQTT_A_UPLINK_REASON, 0x87);
+	nl_put_u8(nlh, KMQTT_A_UPLINK_VERSION, 4);
+	nl_put_u16(nlh, KMQTT_A_UPLINK_KEEPALIVE, 60);
+	nl_put_u8(nlh, KMQTT_A_UPLINK_HAS_PASSWORD, 1);
+	nl_put_u64(nlh, KMQTT_A_UPLINK_ATTEMPTS, 3);
+	reply_to(KMQTT_CMD_UPLINK_TOPIC_GET);
+	nlh = reply_begin(KMQTT_CMD_UPLINK_TOPIC_GET);
+	nl_put_str(nlh, KMQTT_A_UPLINK_TOPIC_UPLINK, "b1");
+	nl_put_str(nlh, KMQTT_A_UPLINK_TOPIC_FILTER, "");
+	nl_put_u32(nlh, KMQTT_A_UPLINK_TOPIC_DIRECTION, 3);
+	nl_put_u8(nlh, KMQTT_A_UPLINK_TOPIC_QOS, 2);
+	nl_put_str(nlh, KMQTT_A_UPLINK_TOPIC_LOCAL_PREFIX, "l/t");
+	nl_put_str(nlh, KMQTT_A_UPLINK_TOPIC_REMOTE_PREFIX, "r/t");
+}
+
+static void answer_acl(void)
+{
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_ACL_GET);
+
+	nl_put_u32(nlh, KMQTT_A_ACL_ID, 3);
+	nl_put_u8(nlh, KMQTT_A_ACL_ALLOW, 0);
+	nl_put_u32(nlh, KMQTT_A_ACL_ACCESS, 3);
+	nl_put_u32(nlh, KMQTT_A_ACL_WHO, 1);
+	nl_put_u32(nlh, KMQTT_A_ACL_UID, 0);
+	nl_put_str(nlh, KMQTT_A_ACL_FILTER, "a/#");
+}
+
+static void answer_event(void)
+{
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_EVENT);
+
+	nl_put_u32(nlh, KMQTT_A_EVENT_CODE, 5);
+	nl_put_str(nlh, KMQTT_A_EVENT_SESSION, "c1");
+	nl_put_str(nlh, KMQTT_A_EVENT_TOPIC, "a/b");
+	nlh = reply_begin(KMQTT_CMD_EVENT);
+	nl_put_u32(nlh, KMQTT_A_EVENT_CODE, 10);
+	nl_put_u8(nlh, KMQTT_A_EVENT_REASON, 0x8b);
+	nl_put_str(nlh, KMQTT_A_EVENT_UPLINK, "b1");
+	nl_put_str(nlh, KMQTT_A_EVENT_TEXT, "gone away");
+}
+
+static void answer_stats(void)
+{
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_STATS_GET);
+
+	nl_put_u64(nlh, KMQTT_A_STATS_MESSAGES_PUBLISHED, 1ull << 40);
+	nl_put_u64(nlh, KMQTT_A_STATS_ECHOES_SUPPRESSED, 1);
+}
+
+static void answer_switch(void)
+{
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_SWITCH_GET);
+
+	nl_put_u64(nlh, KMQTT_A_SWITCH_UPTIME, 61);
+	nl_put_u32(nlh, KMQTT_A_SWITCH_MAX_QUEUED_MESSAGES, 1000);
+	nl_put_u32(nlh, KMQTT_A_SWITCH_MAX_SESSIONS, 0);
+	nl_put_u32(nlh, KMQTT_A_SWITCH_QUEUE_POLICY, 1);
+	nl_put_u8(nlh, KMQTT_A_SWITCH_ACL_DEFAULT, 1);
+}
+
+static void answer_nothing(void)
+{
+}
+
+#define EVENT_1	"subscribe session c1 topic a/b\n"
+#define EVENT_2	"uplink-down uplink b1 reason 139 (server shutting down) text \"gone away\"\n"
+#define JSON_1	"{\"event\":\"subscribe\",\"session\":\"c1\",\"topic\":\"a/b\"}\n"
+#define JSON_2	"{\"event\":\"uplink-down\",\"uplink\":\"b1\",\"reason\":139,"	\
+		"\"reason_text\":\"server shutting down\",\"text\":\"gone away\"}\n"
+
+static void test_events(void)
+{
+	check(answer_event, monitor_main, "", EVENT_1 EVENT_2, EVENT_1 EVENT_2,
+	      JSON_1 JSON_2);
+	check(answer_event, monitor_main, "a/+", EVENT_1, EVENT_1, JSON_1);
+	check(answer_event, monitor_main, "b/+", "", "", "");
+	check(answer_event, monitor_main, "event uplink-down", EVENT_2, EVENT_2,
+	      JSON_2);
+	check(answer_event, monitor_main, "uplink b1", EVENT_2, EVENT_2, JSON_2);
+	check(answer_event, monitor_main, "# session c1", EVENT_1, EVENT_1,
+	      JSON_1);
+}
+
+#define UPLINK	"b1: backoff last-error 111 (Connection refused) last-reason 135 (not authorized)" \
+		" at broker:1883 (192.0.2.1)\n"					\
+		"    to broker:1883 (192.0.2.1) 192.0.2.2:1883\n"
+
+static void test_uplink(void)
+{
+	check(answer_uplink, uplink_main, "",
+	      UPLINK "    password-set keepalive 1m00s\n"
+	      "    topic \"\" both qos 2 local l/t remote r/t\n",
+	      UPLINK "    version 311\n    password-set keepalive 1m00s\n"
+	      "    attempts 3\n"
+	      "    topic \"\" both qos 2 local l/t remote r/t\n",
+	      "[{\"name\":\"b1\",\"state\":\"backoff\",\"error\":111,"
+	      "\"error_text\":\"Connection refused\",\"reason\":135,"
+	      "\"reason_text\":\"not authorized\",\"peer\":{\"host\":\"broker\","
+	      "\"address\":\"192.0.2.1\",\"port\":1883},\"servers\":["
+	      "{\"host\":\"broker\",\"address\":\"192.0.2.1\",\"port\":1883},"
+	      "{\"host\":\"192.0.2.2\",\"address\":\"192.0.2.2\",\"port\":1883}],"
+	      "\"version\":\"311\",\"has_password\":true,\"keepalive\":60,"
+	      "\"attempts\":3,\"topics\":[{\"filter\":\"\",\"direction\":\"both\","
+	      "\"qos\":2,\"local\":\"l/t\",\"remote\":\"r/t\"}]}]\n");
+}
+
+#define SESSION	"\"c 1\" remote number 7 attached\n    expiry never policy 9\n    queued 2\n"
+#define SESSION2	"c2\n    dropped 5\n"
+#define DIGITS		"0123456789012345678901234567890123456789012345678901234567890123"
+
+void test_show(void)
+{
+	check(answer_switch, switch_show_main, "",
+	      "switch: up 1m01s\n    max_queued_messages 1000\n"
+	      "    max_sessions unlimited\n    queue_policy drop-newest acl_default allow\n",
+	      "switch: up 1m01s\n    max_queued_messages 1000\n"
+	      "    max_sessions unlimited\n    queue_policy drop-newest acl_default allow\n",
+	      "{\"uptime\":61,\"max_queued_messages\":1000,\"max_sessions\":0,"
+	      "\"queue_policy\":\"drop-newest\",\"acl_default\":\"allow\"}\n");
+	check(answer_session, session_main, "", SESSION SESSION2,
+	      SESSION "    max-queued unlimited\n" SESSION2,
+	      "[{\"name\":\"c 1\",\"kind\":\"remote\",\"number\":7,\"attached\":true,"
+	      "\"online\":false,\"expiry\":4294967295,\"policy\":9,\"queued_messages\":2,"
+	      "\"dropped_messages\":0,\"max_queued_messages\":0},"
+	      "{\"name\":\"c2\",\"dropped_messages\":5}]\n");
+	check(answer_nothing, session_main, "", "", "", "[]\n");
+	check(answer_retained, retained_main, "",
+	      "s/1 qos 1 len 70 time 2001-09-09T01:46:40.000000001Z\n    payload " DIGITS " ...\n"
+	      "    content-type t correlation-data \"\\xff\" user-property a b\n",
+	      "s/1 qos 1 len 70 time 2001-09-09T01:46:40.000000001Z\n    payload " DIGITS "456789\n"
+	      "    content-type t correlation-data \"\\xff\" user-property a b\n",
+	      "[{\"topic\":\"s/1\",\"qos\":1,\"payload_len\":70,"
+	      "\"time\":\"2001-09-09T01:46:40.000000001Z\",\"payload\":\"" DIGITS "456789\","
+	      "\"content_type\":\"t\",\"correlation_data_base64\":\"/w==\","
+	      "\"user_properties\":[[\"a\",\"b\"]]}]\n");
+	check(answer_acl, acl_main, "", "3: deny readwrite a/# uid 0\n",
+	      "3: deny readwrite a/# uid 0\n",
+	      "[{\"id\":3,\"action\":\"deny\",\"access\":\"readwrite\",\"filter\":\"a/#\","
+	      "\"who\":\"uid\",\"uid\":0}]\n");
+	check(answer_stats, stats_main, "",
+	      "messages_published 1099511627776\nechoes_suppressed 1\n",
+	      "messages_published 1099511627776\nechoes_suppressed 1\n",
+	      "{\"messages_published\":1099511627776,\"echoes_suppressed\":1}\n");
+	test_uplink();
+	test_events();
+}
