@@ -3,44 +3,7 @@
 #include "proto/utf8.h"
 #include "tap.h"
 #include "tests.h"
-
-/* How many bytes does a sequence have that begins like this, by its top bits alone? */
-static unsigned int lead_size(u8 lead)
-{
-	if (!(lead & 0x80))
-		return 1;
-	if ((lead & 0xe0) == 0xc0)
-		return 2;
-	if ((lead & 0xf0) == 0xe0)
-		return 3;
-	if ((lead & 0xf8) == 0xf0)
-		return 4;
-	return 0;
-}
-
-/* The slow twin: take the code point apart, and then judge it by its number. */
-static bool slow_valid(const u8 *s, size_t len)
-{
-	static const u32 smallest[] = { 0, 0x01, 0x80, 0x800, 0x10000 };
-	unsigned int size, i;
-	u32 point;
-
-	for (; len; s += size, len -= size) {
-		size = lead_size(*s);
-		if (!size || size > len)
-			return false;
-		point = size == 1 ? *s : *s & (0x7f >> size);
-		for (i = 1; i < size; i++) {
-			if ((s[i] & 0xc0) != 0x80)
-				return false;
-			point = point << 6 | (s[i] & 0x3f);
-		}
-		if (point < smallest[size] || point > 0x10ffff ||
-		    (point >= 0xd800 && point <= 0xdfff))
-			return false;
-	}
-	return true;
-}
+#include "twins.h"
 
 static unsigned int put_point(u8 *s, u32 point)
 {
@@ -89,7 +52,7 @@ static void test_sequences(void)
 		s[0] = (u8)(i >> 16);
 		s[1] = (u8)(i >> 8);
 		s[2] = (u8)i;
-		wrong += kmqtt_utf8_valid(s, 3) != slow_valid(s, 3);
+		wrong += kmqtt_utf8_valid(s, 3) != slow_utf8_valid(s, 3);
 	}
 	ok(!wrong, "utf8: every sequence of three bytes, %u wrong", wrong);
 
@@ -99,8 +62,8 @@ static void test_sequences(void)
 			s[1] = (u8)i;
 			s[2] = tails[j / ARRAY_SIZE(tails)];
 			s[3] = tails[j % ARRAY_SIZE(tails)];
-			wrong += kmqtt_utf8_valid(s, 4) != slow_valid(s, 4);
-			wrong += kmqtt_utf8_valid(s, 2) != slow_valid(s, 2);
+			wrong += kmqtt_utf8_valid(s, 4) != slow_utf8_valid(s, 4);
+			wrong += kmqtt_utf8_valid(s, 2) != slow_utf8_valid(s, 2);
 		}
 	ok(!wrong, "utf8: sequences of two and four bytes, %u wrong", wrong);
 }
@@ -123,7 +86,7 @@ static void test_places(void)
 				s = bytes_join(pad, special);
 				memmove(s.data + at + special.len, s.data + at, len - at);
 				memcpy(s.data + at, special.data, special.len);
-				wrong += kmqtt_utf8_valid(s.data, s.len) != slow_valid(s.data, s.len);
+				wrong += kmqtt_utf8_valid(s.data, s.len) != slow_utf8_valid(s.data, s.len);
 				bytes_free(&s);
 				bytes_free(&pad);
 				bytes_free(&special);

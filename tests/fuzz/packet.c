@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A stream of packets as a receiver takes it: a byte that chooses the version, then packets. Each
+ * body is in a block of its own; what is taken must survive the way through the encoder and back.
+ * A PUBLISH is decoded byte by byte too, and must come to the same.
+ */
+#include "any.h"
+#include "fuzz.h"
+
+static void publish_in_parts(const struct kmqtt_fixed *f, const u8 *body, u8 version, u8 want,
+			     const struct kmqtt_publish *whole)
+{
+	struct kmqtt_publish pub;
+	u32 n, step = 1 + f->remaining / 64;
+	u8 *part, rc;
+	int ret = 0;
+
+	for (n = 0; !ret; n = n + step < f->remaining ? n + step : f->remaining) {
+		part = fuzz_copy(body, n);
+		rc = 0;
+		ret = kmqtt_publish_head_decode(f, part, n, version, &pub, &rc);
+		free(part);
+		PROMISE(ret <= (int)n);
+		if (n == f->remaining)
+			break;
+	}
+	if (want) {
+		PROMISE(ret < 0 && rc == want);
+		return;
+	}
+	PROMISE(ret > 0 && (u32)ret + pub.payload.len == f->remaining);
+	PROMISE(pub.payload.len == whole->payload.len && pub.topic.len == whole->topic.len &&
+		pub.packet_id == whole->packet_id && pub.props.present == whole->props.present);
+}
+
+static void one_packet(const struct kmqtt_fixed *f, const u8 *data, u8 version)
+{
+	u8 *body = fuzz_copy(data, f->remaining);
+	struct any_packet a;
+	u8 rc = any_decode(f, body, version, &a);
+
+	PROMISE(!rc || rc >= KMQTT_RC_UNSPECIFIED);
+	PROMISE(!rc || strcmp(kmqtt_reason_name(rc), "Unknown"));
+	if (f->type == KMQTT_PUBLISH)
+		publish_in_parts(f, body, version, rc, &a.publish);
+	if (!rc)
+		PROMISE(!any_round_trip(&a));
+	free(body);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct kmqtt_fixed f;
+	u8 version, rc;
+	int hdr;
+
+	if (!size)
+		return 0;
+	version = fuzz_version(*data++);
+	size--;
+
+	while (size) {
+		hdr = kmqtt_fixed_decode(data, size, &f, &rc);
+		if (hdr <= 0)
+			break;
+		data += hdr;
+		size -= hdr;
+		if (size < f.remaining)
+			break;
+		one_packet(&f, data, version);
+		data += f.remaining;
+		size -= f.remaining;
+	}
+	return 0;
+}
