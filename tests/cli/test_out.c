@@ -49,14 +49,13 @@ static int print_nested(struct args *args)
 	out_object_begin("inner");
 	out_line(4);
 	out_bool("on", "switch", true);
-	out_flag("absent", "absent", false);
-	out_flag("present", "present", true);
-	out_limit("limit", "limit", 0, 0);
+	out_flag("off", "off", false);
+	out_flag("is", "is", true);
 	out_object_end();
 	out_object_end();
 	out_object_begin(NULL);
 	out_line(0);
-	out_str("s", NULL, "t");
+	out_limit("s", NULL, 0, 0);
 	out_object_end();
 	out_array_end();
 	return STATUS_OK;
@@ -81,12 +80,12 @@ static const struct strings strings[] = {
 	STRING("\x7f", "\"\\x7f\"", "\"\\u007f\""),
 	STRING("\xc2\x9b", "\"\\xc2\\x9b\"", "\"\\u009b\""),
 	STRING("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
-	  "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
-	  "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\""),
+	       "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+	       "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\""),
 	STRING("\xff", "\"\\xff\"", "\"\\ufffd\""),
 	STRING("\xc0\x80", "\"\\xc0\\x80\"", "\"\\ufffd\\ufffd\""),
 	STRING("\xed\xa0\x80", "\"\\xed\\xa0\\x80\"",
-	  "\"\\ufffd\\ufffd\\ufffd\""),
+	       "\"\\ufffd\\ufffd\\ufffd\""),
 	STRING("\xe2\x82", "\"\\xe2\\x82\"", "\"\\ufffd\\ufffd\""),
 };
 
@@ -95,7 +94,7 @@ static const struct strings bytes[] = {
 	STRING("\xff", "\"\\xff\"\n", "{\"x_base64\":\"/w==\"}\n"),
 	STRING("\xff\xfe", "\"\\xff\\xfe\"\n", "{\"x_base64\":\"//4=\"}\n"),
 	STRING("\xff\x00\x10", "\"\\xff\\x00\\x10\"\n",
-	  "{\"x_base64\":\"/wAQ\"}\n"),
+	       "{\"x_base64\":\"/wAQ\"}\n"),
 	STRING("\xffhello", "\"\\xffhello\"\n", "{\"x_base64\":\"/2hlbGxv\"}\n"),
 };
 
@@ -150,18 +149,18 @@ static void test_seconds(void)
 static void test_nested(void)
 {
 	ok(!strcmp(run(print_nested, "")->out,
-		   "head: number 5\n    switch on present limit unlimited\nt\n"),
+		   "head: number 5\n    switch on is\nunlimited\n"),
 	   "brackets as text");
 	out_options.json = true;
 	ok(!strcmp(run(print_nested, "")->out,
-		   "[{\"n\":5,\"list\":[],\"inner\":{\"on\":true,\"absent\":false,\"present\":true,\"limit\":0}},{\"s\":\"t\"}]\n"),
+		   "[{\"n\":5,\"list\":[],\"inner\":{\"on\":true,\"off\":false,\"is\":true}},{\"s\":0}]\n"),
 	   "brackets as JSON");
 	out_options.pretty = true;
 	ok(!strcmp(run(print_nested, "")->out,
 		   "[\n    {\n        \"n\": 5,\n        \"list\": [],\n        \"inner\": {\n"
-		   "            \"on\": true,\n            \"absent\": false,\n"
-		   "            \"present\": true,\n            \"limit\": 0\n        }\n    },\n"
-		   "    {\n        \"s\": \"t\"\n    }\n]\n"),
+		   "            \"on\": true,\n            \"off\": false,\n"
+		   "            \"is\": true\n        }\n    },\n"
+		   "    {\n        \"s\": 0\n    }\n]\n"),
 	   "brackets as pretty JSON");
 	out_options.pretty = false;
 	out_options.json = false;

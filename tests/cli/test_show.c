@@ -11,13 +11,28 @@
 #include "out.h"
 #include "tap.h"
 
+/* What is expected, in parts; a single quote stands for a double one. */
+#define IS(...)	((const char *const[]){ __VA_ARGS__, NULL })
+
+static void join(const char *const *parts, char *out)
+{
+	const char *p;
+
+	for (; *parts; parts++) {
+		for (p = *parts; *p; p++)
+			*out++ = *p == '\'' ? '"' : *p;
+	}
+	*out = 0;
+}
+
 /* The same answer shown as text, as text with -s and as JSON. */
 static void check(void (*answer)(void), int (*main)(struct args *args),
-		  const char *line, const char *text, const char *more,
-		  const char *json)
+		  const char *line, const char *const *text,
+		  const char *const *more, const char *const *json)
 {
-	const char *const want[3] = { text, more, json };
+	const char *const *const want[3] = { text, more, json };
 	const struct run *r;
+	char all[4096];
 	int i;
 
 	for (i = 0; i < 3; i++) {
@@ -25,7 +40,8 @@ static void check(void (*answer)(void), int (*main)(struct args *args),
 		out_options.stats = i == 1;
 		out_options.json = i == 2;
 		r = run(main, line);
-		if (!ok(!strcmp(r->out, want[i]) && r->status == STATUS_OK &&
+		join(want[i], all);
+		if (!ok(!strcmp(r->out, all) && r->status == STATUS_OK &&
 			!*r->err, "show: %s, %d", line, i))
 			diag("it is: %s%s", r->out, r->err);
 	}
@@ -157,84 +173,99 @@ static void answer_nothing(void)
 }
 
 #define EVENT_1	"subscribe session c1 topic a/b\n"
-#define EVENT_2	"uplink-down uplink b1 reason 139 (server shutting down) text \"gone away\"\n"
-#define JSON_1	"{\"event\":\"subscribe\",\"session\":\"c1\",\"topic\":\"a/b\"}\n"
-#define JSON_2	"{\"event\":\"uplink-down\",\"uplink\":\"b1\",\"reason\":139,"	\
-		"\"reason_text\":\"server shutting down\",\"text\":\"gone away\"}\n"
+#define EVENT_2	"uplink-down uplink b1 reason 139 (server shutting down) text 'gone away'\n"
+#define JSON_1	"{'event':'subscribe','session':'c1','topic':'a/b'}\n"
+#define JSON_2	"{'event':'uplink-down','uplink':'b1','reason':139,", \
+		"'reason_text':'server shutting down','text':'gone away'}\n"
 
 static void test_events(void)
 {
-	check(answer_event, monitor_main, "", EVENT_1 EVENT_2, EVENT_1 EVENT_2,
-	      JSON_1 JSON_2);
-	check(answer_event, monitor_main, "a/+", EVENT_1, EVENT_1, JSON_1);
-	check(answer_event, monitor_main, "b/+", "", "", "");
-	check(answer_event, monitor_main, "event uplink-down", EVENT_2, EVENT_2,
-	      JSON_2);
-	check(answer_event, monitor_main, "uplink b1", EVENT_2, EVENT_2, JSON_2);
-	check(answer_event, monitor_main, "# session c1", EVENT_1, EVENT_1,
-	      JSON_1);
+	check(answer_event, monitor_main, "", IS(EVENT_1, EVENT_2),
+	      IS(EVENT_1, EVENT_2), IS(JSON_1, JSON_2));
+	check(answer_event, monitor_main, "a/+", IS(EVENT_1), IS(EVENT_1),
+	      IS(JSON_1));
+	check(answer_event, monitor_main, "b/+", IS(""), IS(""), IS(""));
+	check(answer_event, monitor_main, "event uplink-down", IS(EVENT_2),
+	      IS(EVENT_2), IS(JSON_2));
+	check(answer_event, monitor_main, "uplink b1", IS(EVENT_2), IS(EVENT_2),
+	      IS(JSON_2));
+	check(answer_event, monitor_main, "# session c1", IS(EVENT_1),
+	      IS(EVENT_1), IS(JSON_1));
 }
 
-#define UPLINK	"b1: backoff last-error 111 (Connection refused) last-reason 135 (not authorized)" \
-		" at broker:1883 (192.0.2.1)\n"					\
+#define UPLINK	"b1: backoff last-error 111 (Connection refused) ",		\
+		"last-reason 135 (not authorized) at broker:1883 (192.0.2.1)\n",	\
 		"    to broker:1883 (192.0.2.1) 192.0.2.2:1883\n"
+#define TOPIC	"    topic '' both qos 2 local l/t remote r/t\n"
 
 static void test_uplink(void)
 {
 	check(answer_uplink, uplink_main, "",
-	      UPLINK "    password-set keepalive 1m00s\n"
-	      "    topic \"\" both qos 2 local l/t remote r/t\n",
-	      UPLINK "    version 311\n    password-set keepalive 1m00s\n"
-	      "    attempts 3\n"
-	      "    topic \"\" both qos 2 local l/t remote r/t\n",
-	      "[{\"name\":\"b1\",\"state\":\"backoff\",\"error\":111,"
-	      "\"error_text\":\"Connection refused\",\"reason\":135,"
-	      "\"reason_text\":\"not authorized\",\"peer\":{\"host\":\"broker\","
-	      "\"address\":\"192.0.2.1\",\"port\":1883},\"servers\":["
-	      "{\"host\":\"broker\",\"address\":\"192.0.2.1\",\"port\":1883},"
-	      "{\"host\":\"192.0.2.2\",\"address\":\"192.0.2.2\",\"port\":1883}],"
-	      "\"version\":\"311\",\"has_password\":true,\"keepalive\":60,"
-	      "\"attempts\":3,\"topics\":[{\"filter\":\"\",\"direction\":\"both\","
-	      "\"qos\":2,\"local\":\"l/t\",\"remote\":\"r/t\"}]}]\n");
+	      IS(UPLINK, "    password-set keepalive 1m00s\n", TOPIC),
+	      IS(UPLINK, "    version 311\n", "    password-set keepalive 1m00s\n",
+		 "    attempts 3\n", TOPIC),
+	      IS("[{'name':'b1','state':'backoff','error':111,",
+		 "'error_text':'Connection refused','reason':135,",
+		 "'reason_text':'not authorized','peer':{'host':'broker',",
+		 "'address':'192.0.2.1','port':1883},'servers':[",
+		 "{'host':'broker','address':'192.0.2.1','port':1883},",
+		 "{'host':'192.0.2.2','address':'192.0.2.2','port':1883}],",
+		 "'version':'311','has_password':true,'keepalive':60,",
+		 "'attempts':3,'topics':[{'filter':'','direction':'both',",
+		 "'qos':2,'local':'l/t','remote':'r/t'}]}]\n"));
 }
 
-#define SESSION	"\"c 1\" remote number 7 attached\n    expiry never policy 9\n    queued 2\n"
+#define SESSION		"'c 1' remote number 7 attached\n    expiry never policy 9\n    queued 2\n"
 #define SESSION2	"c2\n    dropped 5\n"
+
+static void test_sessions(void)
+{
+	check(answer_session, session_main, "", IS(SESSION, SESSION2),
+	      IS(SESSION, "    max-queued unlimited\n", SESSION2),
+	      IS("[{'name':'c 1','kind':'remote','number':7,'attached':true,",
+		 "'online':false,'expiry':4294967295,'policy':9,'queued_messages':2,",
+		 "'dropped_messages':0,'max_queued_messages':0},",
+		 "{'name':'c2','dropped_messages':5}]\n"));
+	check(answer_nothing, session_main, "", IS(""), IS(""), IS("[]\n"));
+}
+
+#define SWITCH	"switch: up 1m01s\n    max_queued_messages 1000\n    max_sessions unlimited\n", \
+		"    queue_policy drop-newest acl_default allow\n"
+#define STATS	"messages_published 1099511627776\nechoes_suppressed 1\n"
+
+static void test_switch(void)
+{
+	check(answer_switch, switch_show_main, "", IS(SWITCH), IS(SWITCH),
+	      IS("{'uptime':61,'max_queued_messages':1000,'max_sessions':0,",
+		 "'queue_policy':'drop-newest','acl_default':'allow'}\n"));
+	check(answer_stats, stats_main, "", IS(STATS), IS(STATS),
+	      IS("{'messages_published':1099511627776,'echoes_suppressed':1}\n"));
+}
+
+#define RETAINED	"s/1 qos 1 len 70 time 2001-09-09T01:46:40.000000001Z\n    payload "
 #define DIGITS		"0123456789012345678901234567890123456789012345678901234567890123"
+#define PROPERTIES	"    content-type t correlation-data '\\xff' user-property a b\n"
+
+static void test_retained(void)
+{
+	check(answer_retained, retained_main, "",
+	      IS(RETAINED, DIGITS, " ...\n", PROPERTIES),
+	      IS(RETAINED, DIGITS, "456789\n", PROPERTIES),
+	      IS("[{'topic':'s/1','qos':1,'payload_len':70,",
+		 "'time':'2001-09-09T01:46:40.000000001Z','payload':'", DIGITS,
+		 "456789','content_type':'t','correlation_data_base64':'/w==',",
+		 "'user_properties':[['a','b']]}]\n"));
+}
 
 void test_show(void)
 {
-	check(answer_switch, switch_show_main, "",
-	      "switch: up 1m01s\n    max_queued_messages 1000\n"
-	      "    max_sessions unlimited\n    queue_policy drop-newest acl_default allow\n",
-	      "switch: up 1m01s\n    max_queued_messages 1000\n"
-	      "    max_sessions unlimited\n    queue_policy drop-newest acl_default allow\n",
-	      "{\"uptime\":61,\"max_queued_messages\":1000,\"max_sessions\":0,"
-	      "\"queue_policy\":\"drop-newest\",\"acl_default\":\"allow\"}\n");
-	check(answer_session, session_main, "", SESSION SESSION2,
-	      SESSION "    max-queued unlimited\n" SESSION2,
-	      "[{\"name\":\"c 1\",\"kind\":\"remote\",\"number\":7,\"attached\":true,"
-	      "\"online\":false,\"expiry\":4294967295,\"policy\":9,\"queued_messages\":2,"
-	      "\"dropped_messages\":0,\"max_queued_messages\":0},"
-	      "{\"name\":\"c2\",\"dropped_messages\":5}]\n");
-	check(answer_nothing, session_main, "", "", "", "[]\n");
-	check(answer_retained, retained_main, "",
-	      "s/1 qos 1 len 70 time 2001-09-09T01:46:40.000000001Z\n    payload " DIGITS " ...\n"
-	      "    content-type t correlation-data \"\\xff\" user-property a b\n",
-	      "s/1 qos 1 len 70 time 2001-09-09T01:46:40.000000001Z\n    payload " DIGITS "456789\n"
-	      "    content-type t correlation-data \"\\xff\" user-property a b\n",
-	      "[{\"topic\":\"s/1\",\"qos\":1,\"payload_len\":70,"
-	      "\"time\":\"2001-09-09T01:46:40.000000001Z\",\"payload\":\"" DIGITS "456789\","
-	      "\"content_type\":\"t\",\"correlation_data_base64\":\"/w==\","
-	      "\"user_properties\":[[\"a\",\"b\"]]}]\n");
-	check(answer_acl, acl_main, "", "3: deny readwrite a/# uid 0\n",
-	      "3: deny readwrite a/# uid 0\n",
-	      "[{\"id\":3,\"action\":\"deny\",\"access\":\"readwrite\",\"filter\":\"a/#\","
-	      "\"who\":\"uid\",\"uid\":0}]\n");
-	check(answer_stats, stats_main, "",
-	      "messages_published 1099511627776\nechoes_suppressed 1\n",
-	      "messages_published 1099511627776\nechoes_suppressed 1\n",
-	      "{\"messages_published\":1099511627776,\"echoes_suppressed\":1}\n");
+	test_switch();
+	test_sessions();
+	test_retained();
+	check(answer_acl, acl_main, "", IS("3: deny readwrite a/# uid 0\n"),
+	      IS("3: deny readwrite a/# uid 0\n"),
+	      IS("[{'id':3,'action':'deny','access':'readwrite','filter':'a/#',",
+		 "'who':'uid','uid':0}]\n"));
 	test_uplink();
 	test_events();
 }
