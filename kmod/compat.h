@@ -25,7 +25,7 @@
 /* 7.0 allocates by type. */
 #include <linux/slab.h>
 #ifndef kzalloc_obj
-#define kzalloc_obj(P, gfp) ((typeof(P) *)kzalloc(sizeof(typeof(P)), (gfp)))
+#define kzalloc_obj(P, gfp) ((typeof(P) *)kcalloc(1, sizeof(P), (gfp)))
 #endif
 
 /* 6.3 made vma->vm_flags read only but for functions. */
