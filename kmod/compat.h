@@ -28,6 +28,13 @@
 #define kzalloc_obj(P, gfp) ((typeof(P) *)kcalloc(1, sizeof(P), (gfp)))
 #endif
 
+/* 6.16 renamed from_timer(). */
+#include <linux/timer.h>
+#ifndef timer_container_of
+#define timer_container_of(var, callback_timer, timer_fieldname) \
+	container_of(callback_timer, typeof(*(var)), timer_fieldname)
+#endif
+
 /* 6.3 made vma->vm_flags read only but for functions. */
 #ifdef KMQTT_COMPAT_VM_FLAGS
 #include <linux/mm.h>

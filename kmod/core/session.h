@@ -467,6 +467,14 @@ void kmqtt_session_resume(struct kmqtt_session *session, u16 send_quota,
  */
 int kmqtt_session_rx_qos2(struct kmqtt_session *session, u16 packet_id);
 
+/**
+ * kmqtt_session_packet_id() - a packet identifier that no delivery has, for a
+ *	SUBSCRIBE or UNSUBSCRIBE (MQTT 5.0, 2.2.1)
+ *
+ * Deliveries get theirs in turn, so they come to it only 65535 later. (atomic)
+ */
+u16 kmqtt_session_packet_id(struct kmqtt_session *session);
+
 /** kmqtt_session_rx_release() - PUBREL came. Return: 0 or -ENOENT */
 int kmqtt_session_rx_release(struct kmqtt_session *session, u16 packet_id);
 

@@ -48,6 +48,16 @@ static u16 kmqtt_window_packet_id(struct kmqtt_session *s)
 	return s->last_packet_id;
 }
 
+u16 kmqtt_session_packet_id(struct kmqtt_session *s)
+{
+	u16 id;
+
+	spin_lock(&s->lock);
+	id = kmqtt_window_packet_id(s);
+	spin_unlock(&s->lock);
+	return id;
+}
+
 void kmqtt_window_add(struct kmqtt_session *s, struct kmqtt_qent *ent)
 {
 	struct rb_node **link = &s->by_packet.rb_node, *parent = NULL;

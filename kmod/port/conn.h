@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A connection: a stream socket that speaks MQTT, whichever side of it we are.
+ *
+ * It finds the packets in what comes, collects what is to be sent, and knows
+ * nothing of sessions or handshakes: its owner does, by its ops.
+ *
+ * Who runs when: the socket's callbacks (softirq) and kmqtt_conn_kick() (any
+ * context) only queue the work item io_work. It receives, then sends, within
+ * budgets, and requeues itself; a work item never runs twice at a time, so what
+ * only it touches needs no lock. All ops but ->closed() run in it. The end is a
+ * second work item, close_work, which takes the socket away from the callbacks,
+ * waits for io_work, releases the socket and calls ->closed().
+ *
+ * Locks: none held when an op is called. Taken inside, outer first: lock_sock()
+ * -> sk_callback_lock (bh).
+ */
+#ifndef KMQTT_PORT_CONN_H
+#define KMQTT_PORT_CONN_H
+
+#include <linux/list.h>
+#include <linux/timer.h>
+#include <linux/types.h>
+#include <linux/uio.h>
+#include <linux/workqueue.h>
+
+#include "core/session.h"
+#include "proto/packet.h"
+
+struct file;
+struct net;
+struct sock;
+struct sockaddr_storage;
+struct socket;
+struct kmqtt_broker;
+struct kmqtt_conn;
+
+#define KMQTT_CONN_SCRATCH	16384	/* bytes of one recvmsg */
+#define KMQTT_CONN_RX_BUDGET	(256 * 1024) /* bytes received in one run */
+#define KMQTT_CONN_TX_BUDGET	16	/* batches sent in one run */
+#define KMQTT_CONN_CTRL_MAX	65536	/* own packets unsent: do not read on */
+#define KMQTT_TX_VECS		96	/* pieces of one sendmsg */
+#define KMQTT_TX_MESSAGES	32	/* messages of one sendmsg */
+#define KMQTT_TX_BYTES		65536	/* bytes of one sendmsg, but for a larger message */
+#define KMQTT_TX_HEADS		4096	/* bytes for heads of PUBLISHes */
+
+/**
+ * struct kmqtt_tx - what goes into one sendmsg; there only while something is sent
+ * @vec:	pieces
+ * @nvec:	how many
+ * @next:	first one that is not wholly sent
+ * @nd:		deliveries in @d
+ * @head_len:	bytes used of @head
+ * @bytes:	in all
+ * @packets:	how many
+ * @chunks:	struct kmqtt_chunk that pieces point to
+ * @d:		what pieces point to, to be let go when it has been sent
+ * @head:	heads of PUBLISHes
+ */
+struct kmqtt_tx {
+	struct kvec vec[KMQTT_TX_VECS];
+	unsigned int nvec;
+	unsigned int next;
+	unsigned int nd;
+	unsigned int head_len;
+	size_t bytes;
+	unsigned int packets;
+	struct list_head chunks;
+	struct kmqtt_delivery d[KMQTT_TX_MESSAGES];
+	u8 head[KMQTT_TX_HEADS];
+};
+
+/**
+ * struct kmqtt_chunk - a packet or several of our own, waiting to be sent
+ * @link:	in conn->ctrl, then in tx->chunks
+ * @len:	bytes used of @data
+ * @cap:	bytes at @data
+ * @packets:	packets in it
+ * @data:	they
+ */
+struct kmqtt_chunk {
+	struct list_head link;
+	u32 len;
+	u32 cap;
+	u32 packets;
+	u8 data[];
+};
+
+/**
+ * struct kmqtt_conn_ops - what a connection asks of its owner
+ * @ready:	the socket is connected. May be NULL
+ * @packet:	a whole packet that is no PUBLISH has come. Return: 0, or the reason
+ *		code for which the connection is to be closed (&enum kmqtt_reason)
+ * @publish:	the head of a PUBLISH has come; sets *@msg to the message into which
+ *		its payload is received, or NULL if that is to be skipped. Return: as
+ *		@packet
+ * @published:	the payload is there. Return: as @packet, or -EAGAIN: the message
+ *		cannot be taken now. Then nothing is read, and @resume is asked
+ *		whenever the connection is kicked
+ * @resume:	try again. Return: as @published
+ * @refill:	append to the batch what is to be sent. Called when the last one has
+ *		been sent; own packets that wait are in it already
+ * @timer:	the time set by kmqtt_conn_timer() is over
+ * @goodbye:	the connection is about to be closed by us: kmqtt_conn_reserve() may
+ *		still add a DISCONNECT
+ * @closed:	the last thing that is heard of the connection, from close_work. The
+ *		owner may free it after kmqtt_conn_release()
+ */
+struct kmqtt_conn_ops {
+	void (*ready)(struct kmqtt_conn *conn);
+	int (*packet)(struct kmqtt_conn *conn, const struct kmqtt_fixed *f,
+		      const u8 *body);
+	int (*publish)(struct kmqtt_conn *conn, const struct kmqtt_publish *pub,
+		       struct kmqtt_msg **msg);
+	int (*published)(struct kmqtt_conn *conn);
+	int (*resume)(struct kmqtt_conn *conn);
+	void (*refill)(struct kmqtt_conn *conn, struct kmqtt_tx *tx);
+	void (*timer)(struct kmqtt_conn *conn);
+	void (*goodbye)(struct kmqtt_conn *conn);
+	void (*closed)(struct kmqtt_conn *conn);
+};
+
+/**
+ * enum kmqtt_conn_flag - bits of &kmqtt_conn.flags
+ * @KMQTT_CONN_CONNECTING:	waits for the socket to be connected
+ * @KMQTT_CONN_TIMER:		the timer has fired
+ * @KMQTT_CONN_FINISH:		close it in good order: DISCONNECT, FIN, wait
+ * @KMQTT_CONN_FINISHING:	what comes is thrown away until the peer closes
+ * @KMQTT_CONN_SHUT:		FIN sent
+ * @KMQTT_CONN_PAUSED:		a message could not be taken; nothing is read
+ * @KMQTT_CONN_STALLED:		the socket takes no more for now
+ * @KMQTT_CONN_FAILED:		is being closed
+ * @KMQTT_CONN_CLOSED:		close_work has begun
+ * @KMQTT_CONN_TLS:		a kTLS socket
+ * @KMQTT_CONN_EOF:		the peer has closed in good order
+ */
+enum kmqtt_conn_flag {
+	KMQTT_CONN_CONNECTING,
+	KMQTT_CONN_TIMER,
+	KMQTT_CONN_FINISH,
+	KMQTT_CONN_FINISHING,
+	KMQTT_CONN_SHUT,
+	KMQTT_CONN_PAUSED,
+	KMQTT_CONN_STALLED,
+	KMQTT_CONN_FAILED,
+	KMQTT_CONN_CLOSED,
+	KMQTT_CONN_TLS,
+	KMQTT_CONN_EOF,
+};
+
+/**
+ * struct kmqtt_rx - where the receiver stands between two runs
+ * @msg:	message whose payload is coming, a reference, or NULL
+ * @body_left:	bytes of a payload still to come, for @msg or to be skipped
+ * @in_body:	a PUBLISH is being received (@body_left may be 0 when it is paused)
+ * @part:	begin of a packet that is not whole, or NULL
+ * @part_len:	bytes of it
+ * @part_cap:	bytes at @part
+ * @rest:	what was received behind a message that could not be taken, or NULL
+ * @rest_len:	bytes of it
+ */
+struct kmqtt_rx {
+	struct kmqtt_msg *msg;
+	u32 body_left;
+	bool in_body;
+	u8 *part;
+	u32 part_len;
+	u32 part_cap;
+	u8 *rest;
+	u32 rest_len;
+};
+
+/**
+ * struct kmqtt_conn - a connection; embedded in its owner's object
+ * @ops:	constant
+ * @broker:	switch whose counters count
+ * @sock:	socket
+ * @file:	its file, a reference, if user space made it, else NULL
+ * @io_work:	receives and sends
+ * @close_work:	ends it
+ * @timer:	the owner's one timer
+ * @flags:	&enum kmqtt_conn_flag, atomic
+ * @data_ready:	the socket's own callbacks
+ * @state_change: likewise
+ * @write_space: likewise
+ * @version:	protocol level, for decoding
+ * @reason:	reason code with which it is closed, for ->goodbye() and ->closed()
+ * @peer_reason: the peer gave the reason: nothing is sent to it any more
+ * @error:	positive errno that ended it, or 0
+ * @max_packet:	largest packet that is taken, in bytes with its fixed header
+ * @rx:		receiver
+ * @tx:		batch that is being sent, or NULL
+ * @ctrl:	struct kmqtt_chunk to be sent before anything else
+ * @ctrl_bytes:	bytes in @ctrl
+ * @last_rx:	jiffies when bytes came last
+ * @last_tx:	jiffies when bytes went last
+ * @bytes_received: since it was made
+ * @bytes_sent:	since it was made
+ * @packets_received: since it was made
+ * @packets_sent: since it was made
+ *
+ * From @version on everything belongs to io_work (to the owner before it
+ * starts, to close_work after it).
+ */
+struct kmqtt_conn {
+	const struct kmqtt_conn_ops *ops;
+	struct kmqtt_broker *broker;
+	struct socket *sock;
+	struct file *file;
+	struct work_struct io_work;
+	struct work_struct close_work;
+	struct timer_list timer;
+	unsigned long flags;
+	void (*data_ready)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+
+	u8 version;
+	u8 reason;
+	bool peer_reason;
+	int error;
+	u32 max_packet;
+	struct kmqtt_rx rx;
+	struct kmqtt_tx *tx;
+	struct list_head ctrl;
+	u32 ctrl_bytes;
+	unsigned long last_rx;
+	unsigned long last_tx;
+	u64 bytes_received;
+	u64 bytes_sent;
+	u64 packets_received;
+	u64 packets_sent;
+};
+
+/**
+ * kmqtt_conn_setup() - a connection without a socket yet
+ * @conn:	connection, zeroed
+ * @ops:	what it asks
+ * @broker:	its switch
+ */
+void kmqtt_conn_setup(struct kmqtt_conn *conn, const struct kmqtt_conn_ops *ops,
+		      struct kmqtt_broker *broker);
+
+/**
+ * kmqtt_conn_connect() - make a TCP connection to somewhere
+ * @conn:	set up; own packets may wait in it already
+ * @net:	network namespace
+ * @addr:	IPv4 or IPv6 address and port
+ *
+ * Does not wait: ->ready() or ->closed() tell. Process context.
+ * Return: 0, or -errno if there is no socket; then the connection is as before.
+ */
+int kmqtt_conn_connect(struct kmqtt_conn *conn, struct net *net,
+		       const struct sockaddr_storage *addr);
+
+/**
+ * kmqtt_conn_start() - use a connected socket that kmqtt_sock_get() gave
+ * @conn:	set up
+ * @sock:	socket; it and its file reference belong to the connection from now
+ * @early:	bytes read from it before, from kvmalloc(), or NULL; taken over
+ * @early_len:	their number
+ *
+ * Process context. Return: 0, -EBUSY, -ENOTCONN; then everything is as before.
+ */
+int kmqtt_conn_start(struct kmqtt_conn *conn, struct socket *sock, u8 *early,
+		     u32 early_len);
+
+/** kmqtt_conn_kick() - there is something to send, or resume. Any context */
+void kmqtt_conn_kick(struct kmqtt_conn *conn);
+
+/**
+ * kmqtt_conn_timer() - call ->timer() after @delay jiffies; replaces the last one
+ *
+ * From an op, or before the start.
+ */
+void kmqtt_conn_timer(struct kmqtt_conn *conn, unsigned long delay);
+
+/**
+ * kmqtt_conn_fail() - something is wrong: close it. From an op
+ * @conn:	connection
+ * @error:	positive errno, or 0
+ * @reason:	MQTT reason code, for ->goodbye(); 0: nothing is said to the peer
+ */
+void kmqtt_conn_fail(struct kmqtt_conn *conn, int error, u8 reason);
+
+/**
+ * kmqtt_conn_finish() - close it in good order: what ->goodbye() says is sent, then
+ *	the peer has a second to close its side. Any context; ->closed() tells
+ */
+void kmqtt_conn_finish(struct kmqtt_conn *conn);
+
+/** kmqtt_conn_close() - close it at once. Any context; ->closed() tells */
+void kmqtt_conn_close(struct kmqtt_conn *conn);
+
+/**
+ * kmqtt_conn_release() - wait until nothing of it runs any more
+ *
+ * After ->closed(), and a grace period after the last kmqtt_conn_kick() could
+ * begin. Process context, sleeps. The owner may free it then.
+ */
+void kmqtt_conn_release(struct kmqtt_conn *conn);
+
+/**
+ * kmqtt_conn_reserve() - room for an own packet, to be sent before all else
+ * @conn:	connection
+ * @len:	its exact size
+ *
+ * From an op, or before the start. Return: where to write it; NULL: no memory,
+ * the connection fails.
+ */
+u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len);
+
+/**
+ * kmqtt_tx_head() - room for the head of a packet in a batch
+ * @tx:		batch
+ * @len:	bytes
+ *
+ * Return: where to write it, or NULL: no memory. kmqtt_tx_add() makes it a piece.
+ */
+u8 *kmqtt_tx_head(struct kmqtt_tx *tx, u32 len);
+
+/** kmqtt_tx_add() - append a piece to a batch that is not kmqtt_tx_full() */
+static inline void kmqtt_tx_add(struct kmqtt_tx *tx, const void *data, size_t len)
+{
+	tx->vec[tx->nvec].iov_base = (void *)data;
+	tx->vec[tx->nvec++].iov_len = len;
+	tx->bytes += len;
+}
+
+/** kmqtt_tx_full() - has it room for one more message of two pieces? */
+static inline bool kmqtt_tx_full(const struct kmqtt_tx *tx)
+{
+	return tx->nvec + 2 > KMQTT_TX_VECS || tx->nd == KMQTT_TX_MESSAGES ||
+	       tx->bytes >= KMQTT_TX_BYTES;
+}
+
+/* conn_rx.c, conn_tx.c, conn_sock.c: the parts of a connection */
+
+/** kmqtt_conn_rx() - receive within the budget. Return: is there more to do? */
+bool kmqtt_conn_rx(struct kmqtt_conn *conn);
+
+/** kmqtt_conn_rx_drop() - forget what was received of packets that are not whole */
+void kmqtt_conn_rx_drop(struct kmqtt_conn *conn);
+
+/** kmqtt_conn_tx() - send within the budget. Return: is there more to do? */
+bool kmqtt_conn_tx(struct kmqtt_conn *conn);
+
+/** kmqtt_conn_tx_idle() - is nothing of ours waiting to be sent? */
+bool kmqtt_conn_tx_idle(const struct kmqtt_conn *conn);
+
+/** kmqtt_conn_tx_drop() - forget what was not sent */
+void kmqtt_conn_tx_drop(struct kmqtt_conn *conn);
+
+/** kmqtt_conn_tls_control() - take a TLS record that is no data (conn_tls.c).
+ * Return: its bytes, at least 1; -EAGAIN; other -errno: the connection is over */
+int kmqtt_conn_tls_control(struct kmqtt_conn *conn);
+
+/** kmqtt_sock_is_tls() - a TCP socket with the "tls" ULP */
+bool kmqtt_sock_is_tls(struct sock *sk);
+
+/**
+ * kmqtt_sock_get() - check a socket that user space hands over (conn_sock.c)
+ * @fd:		file descriptor of the calling process
+ * @net:	network namespace that it has to be of
+ * @why:	out, on error: what was wrong
+ *
+ * A plain TCP socket is closed to any other user (upper layer protocol) until
+ * it dies, which also keeps this module loaded until then.
+ * Return: the socket with its file reference, to be dropped with sockfd_put();
+ * ERR_PTR() as kmqtt_uplink_attach().
+ */
+struct socket *kmqtt_sock_get(int fd, struct net *net, const char **why);
+
+/** kmqtt_sock_init() / kmqtt_sock_exit() - at module load and exit */
+int kmqtt_sock_init(void);
+void kmqtt_sock_exit(void);
+
+/** kmqtt_scratch_get() - a buffer of KMQTT_CONN_SCRATCH bytes; may wait for one */
+void *kmqtt_scratch_get(void);
+void kmqtt_scratch_put(void *scratch);
+
+/** kmqtt_tx_alloc() - an empty batch, or NULL */
+struct kmqtt_tx *kmqtt_tx_alloc(void);
+void kmqtt_tx_free(struct kmqtt_tx *tx);
+
+#endif

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending: all that waits is collected into one batch, and a batch is one
+ * sendmsg. What the socket does not take stays in the batch until there is room.
+ *
+ * All in io_work, no lock held.
+ */
+#include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "core/broker.h"
+#include "port/conn.h"
+
+#define KMQTT_CHUNK_MIN	512
+
+static struct kmqtt_chunk *kmqtt_chunk_new(u32 cap)
+{
+	struct kmqtt_chunk *chunk = kvmalloc(struct_size(chunk, data, cap), GFP_KERNEL);
+
+	if (!chunk)
+		return NULL;
+	chunk->len = 0;
+	chunk->packets = 0;
+	chunk->cap = cap;
+	return chunk;
+}
+
+u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len)
+{
+	struct kmqtt_chunk *chunk = NULL;
+	u8 *p;
+
+	if (!list_empty(&conn->ctrl))
+		chunk = list_last_entry(&conn->ctrl, struct kmqtt_chunk, link);
+	if (!chunk || chunk->cap - chunk->len < len) {
+		chunk = kmqtt_chunk_new(max_t(u32, len, KMQTT_CHUNK_MIN));
+		if (!chunk) {
+			kmqtt_conn_fail(conn, ENOMEM, 0);
+			return NULL;
+		}
+		list_add_tail(&chunk->link, &conn->ctrl);
+	}
+	p = chunk->data + chunk->len;
+	chunk->len += len;
+	chunk->packets++;
+	conn->ctrl_bytes += len;
+	return p;
+}
+
+u8 *kmqtt_tx_head(struct kmqtt_tx *tx, u32 len)
+{
+	struct kmqtt_chunk *chunk;
+	u8 *p;
+
+	if (len <= KMQTT_TX_HEADS - tx->head_len) {
+		p = tx->head + tx->head_len;
+		tx->head_len += len;
+		return p;
+	}
+	chunk = kmqtt_chunk_new(len);
+	if (!chunk)
+		return NULL;
+	list_add_tail(&chunk->link, &tx->chunks);
+	return chunk->data;
+}
+
+static void kmqtt_tx_put(struct kmqtt_tx *tx)
+{
+	struct kmqtt_chunk *chunk, *next;
+	unsigned int i;
+
+	for (i = 0; i < tx->nd; i++)
+		kmqtt_delivery_put(&tx->d[i]);
+	list_for_each_entry_safe(chunk, next, &tx->chunks, link)
+		kvfree(chunk);
+	kmqtt_tx_free(tx);
+}
+
+void kmqtt_conn_tx_drop(struct kmqtt_conn *conn)
+{
+	struct kmqtt_chunk *chunk, *next;
+
+	if (conn->tx)
+		kmqtt_tx_put(conn->tx);
+	conn->tx = NULL;
+	list_for_each_entry_safe(chunk, next, &conn->ctrl, link)
+		kvfree(chunk);
+	INIT_LIST_HEAD(&conn->ctrl);
+	conn->ctrl_bytes = 0;
+}
+
+bool kmqtt_conn_tx_idle(const struct kmqtt_conn *conn)
+{
+	return !conn->tx && list_empty(&conn->ctrl);
+}
+
+/* Own packets go into the batch. They leave room for messages. */
+static void kmqtt_tx_take_ctrl(struct kmqtt_conn *conn, struct kmqtt_tx *tx)
+{
+	struct kmqtt_chunk *chunk;
+
+	while (!list_empty(&conn->ctrl) && !kmqtt_tx_full(tx)) {
+		chunk = list_first_entry(&conn->ctrl, struct kmqtt_chunk, link);
+		list_move_tail(&chunk->link, &tx->chunks);
+		conn->ctrl_bytes -= chunk->len;
+		tx->packets += chunk->packets;
+		kmqtt_tx_add(tx, chunk->data, chunk->len);
+	}
+}
+
+/* Return: a batch to send, or NULL if there is nothing (or no memory: it fails) */
+static struct kmqtt_tx *kmqtt_tx_fill(struct kmqtt_conn *conn)
+{
+	struct kmqtt_tx *tx = kmqtt_tx_alloc();
+
+	if (!tx) {
+		kmqtt_conn_fail(conn, ENOMEM, 0);
+		return NULL;
+	}
+	kmqtt_tx_take_ctrl(conn, tx);
+	if (!test_bit(KMQTT_CONN_FINISH, &conn->flags)) {
+		conn->ops->refill(conn, tx);
+		kmqtt_tx_take_ctrl(conn, tx);
+	}
+	if (tx->nvec)
+		return tx;
+	kmqtt_tx_put(tx);
+	return NULL;
+}
+
+/* Return: 0: sent wholly; -EAGAIN: the socket is full; other -errno */
+static int kmqtt_tx_send(struct kmqtt_conn *conn, struct kmqtt_tx *tx)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct kvec *v;
+	int ret;
+
+	set_bit(KMQTT_CONN_STALLED, &conn->flags);
+	ret = kernel_sendmsg(conn->sock, &msg, tx->vec + tx->next,
+			     tx->nvec - tx->next, tx->bytes);
+	if (ret <= 0)
+		return ret ? ret : -EAGAIN;
+	conn->bytes_sent += ret;
+	conn->last_tx = jiffies;
+	tx->bytes -= ret;
+	if (!tx->bytes) {
+		clear_bit(KMQTT_CONN_STALLED, &conn->flags);
+		return 0;
+	}
+	/* kernel_sendmsg() leaves the pieces as they were */
+	for (v = tx->vec + tx->next; ret >= v->iov_len; v++) {
+		ret -= v->iov_len;
+		tx->next++;
+	}
+	v->iov_base += ret;
+	v->iov_len -= ret;
+	return 1;
+}
+
+static void kmqtt_tx_count(struct kmqtt_conn *conn, u64 bytes, u64 packets)
+{
+	if (bytes)
+		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_BYTES_SENT, bytes);
+	if (packets)
+		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_PACKETS_SENT, packets);
+}
+
+bool kmqtt_conn_tx(struct kmqtt_conn *conn)
+{
+	u64 bytes = conn->bytes_sent, packets = conn->packets_sent;
+	bool held = conn->ctrl_bytes > KMQTT_CONN_CTRL_MAX;
+	unsigned int n = 0;
+	int ret = 0;
+
+	while (n < KMQTT_CONN_TX_BUDGET && !test_bit(KMQTT_CONN_FAILED, &conn->flags)) {
+		if (!conn->tx)
+			conn->tx = kmqtt_tx_fill(conn);
+		if (!conn->tx)
+			break;
+		ret = kmqtt_tx_send(conn, conn->tx);
+		if (ret == -EAGAIN)
+			break;
+		n++;
+		if (ret > 0)
+			continue;
+		if (ret) {
+			set_bit(KMQTT_CONN_FAILED, &conn->flags);
+			if (!conn->error && !conn->reason)
+				conn->error = -ret;
+			break;
+		}
+		conn->packets_sent += conn->tx->packets;
+		kmqtt_tx_put(conn->tx);
+		conn->tx = NULL;
+	}
+	kmqtt_tx_count(conn, conn->bytes_sent - bytes, conn->packets_sent - packets);
+	return n == KMQTT_CONN_TX_BUDGET ||
+	       (held && conn->ctrl_bytes <= KMQTT_CONN_CTRL_MAX);
+}

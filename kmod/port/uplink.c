@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Uplinks: the table of a namespace, and what user space may ask (uplink.h). */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <net/sock.h>
+
+#include "compat.h"
+#include "port/net.h"
+#include "port/uplink_priv.h"
+
+#define KMQTT_UPLINK_EARLY_MAX	65536	/* bytes read before a socket is handed over */
+
+int kmqtt_uplink_net_init(struct kmqtt_net *kn)
+{
+	INIT_LIST_HEAD(&kn->uplinks.list);
+	mutex_init(&kn->uplinks.lock);
+	return 0;
+}
+
+struct kmqtt_uplink *kmqtt_uplink_find(struct kmqtt_net *kn, const char *name)
+{
+	struct kmqtt_uplink *up;
+
+	lockdep_assert_held(&kn->uplinks.lock);
+	list_for_each_entry(up, &kn->uplinks.list, list)
+		if (!strcmp(up->name, name))
+			return up;
+	return NULL;
+}
+
+static void kmqtt_uplink_free(struct kmqtt_uplink *up)
+{
+	kmqtt_upconf_free(up->conf);
+	kfree(up->assigned_id);
+	kfree(up);
+	module_put(THIS_MODULE);
+}
+
+/* It is stopped and freed; an uplink keeps the module loaded. */
+static void kmqtt_uplink_remove(struct kmqtt_net *kn, struct kmqtt_uplink *up, bool abort)
+{
+	list_del(&up->list);
+	kn->uplinks.count--;
+	kmqtt_uplink_stop(up, abort);
+	kmqtt_uplink_free(up);
+}
+
+void kmqtt_uplink_net_exit(struct kmqtt_net *kn)
+{
+	struct kmqtt_uplink *up, *next;
+
+	mutex_lock(&kn->uplinks.lock);
+	kn->uplinks.dying = true;
+	list_for_each_entry_safe(up, next, &kn->uplinks.list, list)
+		kmqtt_uplink_remove(kn, up, true);
+	mutex_unlock(&kn->uplinks.lock);
+}
+
+static struct kmqtt_uplink *kmqtt_uplink_new(struct kmqtt_net *kn, const char *name,
+					     const struct kmqtt_uplink_conf *conf,
+					     const char **why)
+{
+	struct kmqtt_uplink_conf *all = kmqtt_upconf_merge(NULL, conf, why);
+	struct kmqtt_uplink *up;
+	int ret;
+
+	if (IS_ERR(all))
+		return ERR_CAST(all);
+	up = kzalloc(sizeof(*up), GFP_KERNEL_ACCOUNT);
+	if (!up) {
+		kmqtt_upconf_free(all);
+		return ERR_PTR(-ENOMEM);
+	}
+	__module_get(THIS_MODULE);
+	strscpy(up->name, name, sizeof(up->name));
+	up->kn = kn;
+	up->broker = &kn->broker;
+	up->conf = all;
+	up->retry_at = jiffies;
+	up->since = ktime_get_boottime_seconds();
+	mutex_init(&up->lock);
+	mutex_init(&up->subs_lock);
+	INIT_LIST_HEAD(&up->topics);
+	kmqtt_upsubs_init(&up->subs);
+	INIT_DELAYED_WORK(&up->life, kmqtt_uplink_life);
+	init_waitqueue_head(&up->idle);
+	mutex_lock(&up->lock);
+	ret = kmqtt_uplink_session(up);
+	mutex_unlock(&up->lock);
+	if (!ret)
+		return up;
+	*why = "its session cannot be made";
+	kmqtt_uplink_free(up);
+	return ERR_PTR(ret);
+}
+
+int kmqtt_uplink_add(struct kmqtt_net *kn, const char *name,
+		     const struct kmqtt_uplink_conf *conf, const char **why)
+{
+	struct kmqtt_uplinks *all = &kn->uplinks;
+	struct kmqtt_uplink *up;
+	int ret = 0;
+
+	*why = NULL;
+	if (!kmqtt_upname_valid(name)) {
+		*why = "a name has 1 to 63 of the characters A-Z a-z 0-9 . _ -";
+		return -EINVAL;
+	}
+	mutex_lock(&all->lock);
+	if (all->dying) {
+		ret = -ESHUTDOWN;
+	} else if (kmqtt_uplink_find(kn, name)) {
+		*why = "there is an uplink of this name";
+		ret = -EEXIST;
+	} else if (all->count >= KMQTT_UPLINK_COUNT_MAX) {
+		*why = "there are 64 uplinks already";
+		ret = -ENOSPC;
+	} else {
+		up = kmqtt_uplink_new(kn, name, conf, why);
+		if (IS_ERR(up)) {
+			ret = PTR_ERR(up);
+		} else {
+			list_add_tail(&up->list, &all->list);
+			all->count++;
+		}
+	}
+	mutex_unlock(&all->lock);
+	return ret;
+}
+
+/* Change something of an uplink under its locks, and let ->life look at it. */
+typedef int (*kmqtt_uplink_change_fn)(struct kmqtt_uplink *up, const void *arg,
+				      const char **why);
+
+static int kmqtt_uplink_change(struct kmqtt_net *kn, const char *name,
+			       kmqtt_uplink_change_fn fn, const void *arg, const char **why)
+{
+	struct kmqtt_uplink *up;
+	int ret = -ENOENT;
+
+	*why = "no such uplink";
+	mutex_lock(&kn->uplinks.lock);
+	up = kmqtt_uplink_find(kn, name);
+	if (up) {
+		*why = NULL;
+		mutex_lock(&up->lock);
+		ret = fn(up, arg, why);
+		mutex_unlock(&up->lock);
+		if (!ret)
+			kmqtt_uplink_kick(up);
+	}
+	mutex_unlock(&kn->uplinks.lock);
+	return ret;
+}
+
+static int kmqtt_uplink_change_conf(struct kmqtt_uplink *up, const void *arg,
+				    const char **why)
+{
+	struct kmqtt_uplink_conf *conf = kmqtt_upconf_merge(up->conf, arg, why);
+
+	if (IS_ERR(conf))
+		return PTR_ERR(conf);
+	kmqtt_upconf_free(up->conf);
+	up->conf = conf;
+	up->server = 0;
+	up->tried = 0;
+	up->backoff = 0;
+	up->retry_at = jiffies;
+	up->no_bridge = false;
+	up->bounce = rcu_access_pointer(up->link);
+	kfree(up->assigned_id);
+	up->assigned_id = NULL;
+	kmqtt_uplink_tune(up);
+	return 0;
+}
+
+static int kmqtt_uplink_change_up(struct kmqtt_uplink *up, const void *arg, const char **why)
+{
+	up->want_up = true;
+	up->retry_at = jiffies;
+	up->backoff = 0;
+	up->tried = 0;
+	if (up->conf->server_count && !rcu_access_pointer(up->link) && !up->next_sock)
+		up->by_fd = false;
+	return 0;
+}
+
+static int kmqtt_uplink_change_down(struct kmqtt_uplink *up, const void *arg,
+				    const char **why)
+{
+	up->want_up = false;
+	return 0;
+}
+
+int kmqtt_uplink_set(struct kmqtt_net *kn, const char *name,
+		     const struct kmqtt_uplink_conf *conf, const char **why)
+{
+	return kmqtt_uplink_change(kn, name, kmqtt_uplink_change_conf, conf, why);
+}
+
+int kmqtt_uplink_up(struct kmqtt_net *kn, const char *name)
+{
+	const char *why;
+
+	return kmqtt_uplink_change(kn, name, kmqtt_uplink_change_up, NULL, &why);
+}
+
+int kmqtt_uplink_down(struct kmqtt_net *kn, const char *name)
+{
+	const char *why;
+
+	return kmqtt_uplink_change(kn, name, kmqtt_uplink_change_down, NULL, &why);
+}
+
+int kmqtt_uplink_del(struct kmqtt_net *kn, const char *name)
+{
+	struct kmqtt_uplink *up;
+
+	mutex_lock(&kn->uplinks.lock);
+	up = kmqtt_uplink_find(kn, name);
+	if (up)
+		kmqtt_uplink_remove(kn, up, false);
+	mutex_unlock(&kn->uplinks.lock);
+	return up ? 0 : -ENOENT;
+}
+
+/**
+ * struct kmqtt_uplink_sock - a socket for an uplink
+ * @sock:	its reference passes to the uplink
+ * @early:	likewise
+ * @early_len:	bytes at @early
+ */
+struct kmqtt_uplink_sock {
+	struct socket *sock;
+	u8 *early;
+	u32 early_len;
+};
+
+static int kmqtt_uplink_change_sock(struct kmqtt_uplink *up, const void *arg,
+				    const char **why)
+{
+	const struct kmqtt_uplink_sock *next = arg;
+
+	if (up->next_sock)
+		sockfd_put(up->next_sock);
+	kvfree(up->next_early);
+	up->next_sock = next->sock;
+	up->next_early = next->early;
+	up->next_early_len = next->early_len;
+	up->want_up = true;
+	return 0;
+}
+
+int kmqtt_uplink_attach(struct kmqtt_net *kn, const char *name, int fd, const void *early,
+			size_t early_len, const char **why)
+{
+	struct kmqtt_uplink_sock next = { .early_len = early_len };
+	int ret;
+
+	*why = NULL;
+	if (early_len > KMQTT_UPLINK_EARLY_MAX) {
+		*why = "more than 65536 early bytes";
+		return -EINVAL;
+	}
+	next.sock = kmqtt_sock_get(fd, kn->broker.net, why);
+	if (IS_ERR(next.sock))
+		return PTR_ERR(next.sock);
+	if (early_len) {
+		next.early = kvmalloc(early_len, GFP_KERNEL_ACCOUNT);
+		if (!next.early) {
+			sockfd_put(next.sock);
+			return -ENOMEM;
+		}
+		memcpy(next.early, early, early_len);
+	}
+	ret = kmqtt_uplink_change(kn, name, kmqtt_uplink_change_sock, &next, why);
+	if (ret) {
+		kvfree(next.early);
+		sockfd_put(next.sock);
+	}
+	return ret;
+}
+
+/* Counters of the connection that there is come on top of those that were. */
+static void kmqtt_uplink_view_stats(struct kmqtt_uplink *up, const struct kmqtt_link *link,
+				    struct kmqtt_uplink_stats *stats)
+{
+#define X(name) stats->name = atomic64_read(&up->stats[KMQTT_UPSTAT_##name]);
+	KMQTT_UPLINK_STATS(X)
+#undef X
+	if (!link)
+		return;
+	stats->packets_received += READ_ONCE(link->conn.packets_received);
+	stats->packets_sent += READ_ONCE(link->conn.packets_sent);
+	stats->bytes_received += READ_ONCE(link->conn.bytes_received);
+	stats->bytes_sent += READ_ONCE(link->conn.bytes_sent);
+}
+
+static void kmqtt_uplink_view_conf(const struct kmqtt_uplink *up,
+				   struct kmqtt_uplink_view *v)
+{
+	const char *id = up->conf->client_id;
+
+	v->name = up->name;
+	v->session = up->session ? up->session->name : "";
+	v->conf = up->conf;
+	v->client_id = id && *id ? id : up->assigned_id ?: "";
+	v->topics = up->topic_count;
+}
+
+/* uplink->lock held */
+static void kmqtt_uplink_view(struct kmqtt_uplink *up, struct kmqtt_uplink_view *v)
+{
+	const struct kmqtt_link *link = rcu_dereference_protected(up->link,
+						lockdep_is_held(&up->lock));
+
+	memset(v, 0, sizeof(*v));
+	if (up->state == KMQTT_UPLINK_UP) {
+		*v = up->view_link;
+	} else {
+		v->version = up->conf->version;
+		v->keepalive = up->conf->keepalive;
+	}
+	kmqtt_uplink_view_conf(up, v);
+	v->state = up->state;
+	v->since = up->since;
+	v->server = up->server;
+	v->attached = up->by_fd && link;
+	v->tls = link && test_bit(KMQTT_CONN_TLS, &link->conn.flags);
+	if (up->state == KMQTT_UPLINK_BACKOFF && time_before(jiffies, up->retry_at))
+		v->retry_ms = jiffies_to_msecs(up->retry_at - jiffies);
+	v->last_error = up->last_error;
+	v->last_reason = up->last_reason;
+	if (up->session) {
+		v->queued_messages = READ_ONCE(up->session->queued);
+		v->inflight_messages = READ_ONCE(up->session->inflight_count);
+	}
+	v->filters = READ_ONCE(up->subs.active);
+	kmqtt_uplink_view_stats(up, link, &v->stats);
+}
+
+static int kmqtt_uplink_show(struct kmqtt_uplink *up, struct kmqtt_uplink_view *v,
+			     kmqtt_uplink_fn fn, void *ctx)
+{
+	int ret;
+
+	mutex_lock(&up->lock);
+	kmqtt_uplink_view(up, v);
+	ret = fn(ctx, v);
+	mutex_unlock(&up->lock);
+	return ret;
+}
+
+int kmqtt_uplink_walk(struct kmqtt_net *kn, const char *name, unsigned int start,
+		      kmqtt_uplink_fn fn, void *ctx)
+{
+	struct kmqtt_uplink_view *v;
+	struct kmqtt_uplink *up;
+	int i = 0, ret = -ENOENT;
+
+	/* too large for the stack */
+	v = kmalloc(sizeof(*v), GFP_KERNEL);
+	if (!v)
+		return -ENOMEM;
+	mutex_lock(&kn->uplinks.lock);
+	if (name) {
+		up = kmqtt_uplink_find(kn, name);
+		if (up)
+			ret = kmqtt_uplink_show(up, v, fn, ctx) ? 0 : 1;
+	} else {
+		list_for_each_entry(up, &kn->uplinks.list, list) {
+			if (i >= start && kmqtt_uplink_show(up, v, fn, ctx))
+				break;
+			i++;
+		}
+		ret = i;
+	}
+	mutex_unlock(&kn->uplinks.lock);
+	kfree(v);
+	return ret;
+}

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inside of the uplinks.
+ *
+ * An uplink has settings, topics, a session on the switch and the set of
+ * filters that are wanted upstream. While it has a connection it has a link,
+ * which has all that ends with the connection.
+ *
+ * Who runs when:
+ * - Calls of uplink.h: process context under uplinks->lock. They change settings
+ *   and what is wanted, and kick the work item ->life.
+ * - ->life makes and ends links, one at a time, and does nothing else. It never
+ *   waits for a connection's work under uplink->lock.
+ * - The link's connection runs in its own work item (conn.h): all packets.
+ * - ->wake() and ->close() of the session's port come from anywhere; they kick.
+ *
+ * Locks, outer first: uplinks->lock -> uplink->lock -> (broker->sessions_lock ->
+ * tree->lock) -> uplink->subs_lock. The topics are read under RCU.
+ */
+#ifndef KMQTT_PORT_UPLINK_PRIV_H
+#define KMQTT_PORT_UPLINK_PRIV_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/rcupdate.h>
+#include <linux/siphash.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "core/broker.h"
+#include "core/session.h"
+#include "core/tree.h"
+#include "port/conn.h"
+#include "port/uplink.h"
+#include "proto/packet.h"
+#include "proto/topic.h"
+
+#define KMQTT_UPLINK_COUNT_MAX	64	/* uplinks of a namespace */
+#define KMQTT_UPLINK_TOPIC_MAX	1024	/* topics of an uplink */
+#define KMQTT_UPLINK_SUBS_MAX	65536	/* filters that an uplink keeps */
+#define KMQTT_UPLINK_SUBS_INFLIGHT 4	/* SUBSCRIBEs without their SUBACK */
+#define KMQTT_UPLINK_ECHOES	256	/* publishes whose echo is awaited */
+#define KMQTT_UPLINK_ECHO_TIME	(10 * HZ) /* and for how long */
+#define KMQTT_UPLINK_REPLAY_TIME (5 * HZ) /* retained messages may follow a SUBACK */
+#define KMQTT_UPLINK_TEXT	128	/* an address, or another server's, to show */
+
+enum kmqtt_uplink_stat {
+#define X(name) KMQTT_UPSTAT_##name,
+	KMQTT_UPLINK_STATS(X)
+#undef X
+	KMQTT_UPSTAT_COUNT
+};
+
+/**
+ * enum kmqtt_upsub_state - what the server knows of a filter
+ * @KMQTT_UPSUB_NONE:	nothing
+ * @KMQTT_UPSUB_SUBSCRIBING: SUBSCRIBE sent
+ * @KMQTT_UPSUB_ACTIVE:	SUBACK has come
+ * @KMQTT_UPSUB_REFUSED: the server does not want it; not tried again before the
+ *			next connection
+ * @KMQTT_UPSUB_UNSUBSCRIBING: UNSUBSCRIBE sent
+ */
+enum kmqtt_upsub_state {
+	KMQTT_UPSUB_NONE,
+	KMQTT_UPSUB_SUBSCRIBING,
+	KMQTT_UPSUB_ACTIVE,
+	KMQTT_UPSUB_REFUSED,
+	KMQTT_UPSUB_UNSUBSCRIBING,
+};
+
+/**
+ * struct kmqtt_upsub - a filter for which somebody wants messages from the server
+ * @node:	in subs.tree, by filter
+ * @todo:	in subs.todo if the server is to be told something, in subs.sent while
+ *		it is being told, else empty
+ * @maximal:	in subs.maximal if no other filter covers it: these are subscribed
+ * @claims:	struct kmqtt_upclaim: who wants it
+ * @state:	&enum kmqtt_upsub_state
+ * @qos:	with which it was subscribed
+ * @packet_id:	of the SUBSCRIBE or UNSUBSCRIBE that is on its way
+ * @len:	bytes of @filter
+ * @filter:	as the server knows it
+ */
+struct kmqtt_upsub {
+	struct rb_node node;
+	struct list_head todo;
+	struct list_head maximal;
+	struct list_head claims;
+	u8 state;
+	u8 qos;
+	u16 packet_id;
+	u16 len;
+	u8 filter[];
+};
+
+/**
+ * struct kmqtt_upclaim - a topic of the uplink that wants a filter
+ * @link:	in upsub->claims
+ * @topic:	it
+ * @count:	1, or with demand how many local filters come to this one
+ */
+struct kmqtt_upclaim {
+	struct list_head link;
+	const struct kmqtt_uptopic *topic;
+	u32 count;
+};
+
+/**
+ * struct kmqtt_upsubs - all of them; under uplink->subs_lock
+ * @tree:	by filter
+ * @count:	entries in @tree
+ * @active:	of them, KMQTT_UPSUB_ACTIVE
+ * @maximal:	entries that are to be subscribed
+ * @todo:	entries with something to tell
+ * @sent:	entries being told, in the order of their packets
+ * @packets:	packets in @sent
+ */
+struct kmqtt_upsubs {
+	struct rb_root tree;
+	u32 count;
+	u32 active;
+	struct list_head maximal;
+	struct list_head todo;
+	struct list_head sent;
+	unsigned int packets;
+};
+
+/**
+ * struct kmqtt_uptopic - a topic of an uplink; constant once it is in the list
+ * @link:	in uplink->topics, RCU, written under uplink->lock
+ * @watch:	KMQTT_UPLINK_DEMAND: follows the local subscriptions
+ * @up:		uplink
+ * @dir:	&enum kmqtt_uplink_dir
+ * @qos:	highest QoS
+ * @filter:	as the user gave it, NUL terminated, in @text
+ * @local:	prefix on the switch, in @text
+ * @remote:	prefix on the server, in @text
+ * @lfilter:	filter on the switch, in @text
+ * @rfilter:	filter on the server, in @text
+ * @rcu:	freed a grace period after removal
+ * @text:	all of the above
+ */
+struct kmqtt_uptopic {
+	struct list_head link;
+	struct kmqtt_sub_watch watch;
+	struct kmqtt_uplink *up;
+	u8 dir;
+	u8 qos;
+	struct kmqtt_view filter;
+	struct kmqtt_view local;
+	struct kmqtt_view remote;
+	struct kmqtt_view lfilter;
+	struct kmqtt_view rfilter;
+	struct rcu_head rcu;
+	u8 text[];
+};
+
+/**
+ * struct kmqtt_alias - one topic alias (MQTT 5.0, 3.3.2.3.4)
+ * @topic:	from kmalloc, or NULL
+ * @len:	its bytes
+ */
+struct kmqtt_alias {
+	u8 *topic;
+	u16 len;
+};
+
+/**
+ * struct kmqtt_echo - a publish that a 3.x server may send back
+ * @hash:	of topic and payload; 0: unused
+ * @time:	jiffies when it was sent
+ */
+struct kmqtt_echo {
+	u64 hash;
+	unsigned long time;
+};
+
+/**
+ * struct kmqtt_uppub - the PUBLISH that is being received
+ * @msg:	the connection's, or NULL if it goes nowhere
+ * @blocked:	session that has no room for it, a reference, while reading is paused
+ * @wait:	on blocked->space
+ * @packet_id:	as it came
+ * @qos:	as it came
+ * @reason:	with which it is acknowledged if @msg is NULL
+ * @fresh:	no duplicate of a QoS 2 message
+ * @open:	QoS 2: its packet identifier is taken, but it is not answered yet
+ */
+struct kmqtt_uppub {
+	struct kmqtt_msg *msg;
+	struct kmqtt_session *blocked;
+	struct wait_queue_entry wait;
+	u16 packet_id;
+	u8 qos;
+	u8 reason;
+	bool fresh;
+	bool open;
+};
+
+/**
+ * struct kmqtt_link - a connection of an uplink, from the first SYN to its end
+ * @conn:	the connection
+ * @up:		uplink
+ * @session:	the uplink's session, a reference
+ * @broker:	switch
+ * @connected:	CONNACK has accepted it
+ * @closed:	->closed() has run
+ * @bridge:	bit 0x80 of the protocol level is set
+ * @sent_any:	something has come from the server
+ * @ping:	PINGREQ waits for its PINGRESP
+ * @ping_at:	jiffies of the last PINGREQ
+ * @echoes_due:	the server sends us back what we sent
+ * @retain_available: of the server
+ * @max_qos:	of the server
+ * @keepalive:	seconds in force
+ * @receive_max: ours
+ * @server_receive_max: the server's
+ * @server_max_packet: the server's; U32_MAX: no limit
+ * @connect_timeout: jiffies until CONNACK
+ * @up_since:	jiffies when CONNACK came
+ * @batch:	filters in one SUBSCRIBE
+ * @clean:	Clean Start was set
+ * @session_expiry: seconds
+ * @replay_until: jiffies until which a retained message may be one that we have
+ * @subs_since: jiffies of the last SUBSCRIBE or UNSUBSCRIBE
+ * @pub:	PUBLISH being received
+ * @in:		topic aliases of the server, @in_max of them, or NULL
+ * @in_max:	how many it may use
+ * @out:	topic aliases of ours, @out_max of them, or NULL
+ * @out_max:	how many we may use
+ * @out_used:	how many are set
+ * @topic:	buffer for topic names with another prefix, or NULL
+ * @topic_cap:	bytes at @topic
+ * @echo:	KMQTT_UPLINK_ECHOES of them, or NULL
+ * @echo_next:	place for the next one
+ * @echo_key:	of their hashes
+ * @redirect:	Server Reference of CONNACK or DISCONNECT, NUL terminated
+ */
+struct kmqtt_link {
+	struct kmqtt_conn conn;
+	struct kmqtt_uplink *up;
+	struct kmqtt_session *session;
+	struct kmqtt_broker *broker;
+	bool connected;
+	bool closed;
+	bool bridge;
+	bool sent_any;
+	bool ping;
+	unsigned long ping_at;
+	bool echoes_due;
+	bool retain_available;
+	u8 max_qos;
+	u16 keepalive;
+	u16 receive_max;
+	u16 server_receive_max;
+	u32 server_max_packet;
+	unsigned long connect_timeout;
+	unsigned long up_since;
+	u32 batch;
+	bool clean;
+	u32 session_expiry;
+	unsigned long replay_until;
+	unsigned long subs_since;
+	struct kmqtt_uppub pub;
+	struct kmqtt_alias *in;
+	u16 in_max;
+	struct kmqtt_alias *out;
+	u16 out_max;
+	u16 out_used;
+	u8 *topic;
+	u32 topic_cap;
+	struct kmqtt_echo *echo;
+	unsigned int echo_next;
+	siphash_key_t echo_key;
+	char redirect[KMQTT_UPLINK_TEXT];
+};
+
+/**
+ * struct kmqtt_uplink - one uplink
+ * @list:	in uplinks->list
+ * @kn:		namespace
+ * @broker:	its switch
+ * @lock:	protects all below up to @subs_lock
+ * @conf:	settings, from kmqtt_upconf_merge()
+ * @topics:	struct kmqtt_uptopic, read under RCU
+ * @topic_count: how many
+ * @session:	session on the switch, the port's reference, or NULL
+ * @session_lost: it was killed: make a new one
+ * @want_up:	it is switched on
+ * @deleted:	it goes
+ * @abort:	do not wait for the peer when it goes
+ * @bounce:	the connection is to be made anew
+ * @no_bridge:	a server did not like bit 0x80
+ * @by_fd:	the last connection was a socket from user space
+ * @state:	&enum kmqtt_uplink_state
+ * @since:	CLOCK_BOOTTIME second since which it is in @state
+ * @server:	index of the current or next server
+ * @tried:	servers that failed in a row
+ * @backoff:	seconds of the last wait
+ * @retry_at:	jiffies of the next attempt
+ * @last_error:	that ended the last connection
+ * @last_reason: likewise
+ * @view_link:	what the last CONNACK said, to show
+ * @assigned_id: client identifier that the server gave, or NULL
+ * @next_sock:	socket from user space that waits for ->life, or NULL
+ * @next_early:	bytes that were read from it
+ * @next_early_len: how many
+ * @subs_lock:	protects @subs
+ * @subs:	filters that are wanted upstream
+ * @link:	the connection, RCU; written by ->life
+ * @port:	where the session plugs in
+ * @life:	makes and ends links
+ * @idle:	woken when a link is gone
+ * @stats:	by &enum kmqtt_uplink_stat
+ * @name:	its name, NUL terminated
+ */
+struct kmqtt_uplink {
+	struct list_head list;
+	struct kmqtt_net *kn;
+	struct kmqtt_broker *broker;
+
+	struct mutex lock;
+	struct kmqtt_uplink_conf *conf;
+	struct list_head topics;
+	unsigned int topic_count;
+	struct kmqtt_session *session;
+	bool session_lost;
+	bool want_up;
+	bool deleted;
+	bool abort;
+	bool bounce;
+	bool no_bridge;
+	bool by_fd;
+	u8 state;
+	u64 since;
+	unsigned int server;
+	unsigned int tried;
+	u32 backoff;
+	unsigned long retry_at;
+	int last_error;
+	u8 last_reason;
+	struct kmqtt_uplink_view view_link;
+	char *assigned_id;
+	struct socket *next_sock;
+	u8 *next_early;
+	u32 next_early_len;
+
+	struct mutex subs_lock;
+	struct kmqtt_upsubs subs;
+
+	struct kmqtt_link __rcu *link;
+	struct kmqtt_port port;
+	struct delayed_work life;
+	wait_queue_head_t idle;
+	atomic64_t stats[KMQTT_UPSTAT_COUNT];
+	char name[KMQTT_UPLINK_NAME_MAX + 1];
+};
+
+static inline void kmqtt_uplink_count(struct kmqtt_uplink *up,
+				      enum kmqtt_uplink_stat which, u64 n)
+{
+	atomic64_add(n, &up->stats[which]);
+}
+
+static inline struct kmqtt_view kmqtt_view_str(const char *s)
+{
+	return (struct kmqtt_view){ .data = (const u8 *)s, .len = strlen(s) };
+}
+
+/* uplink_conf.c */
+
+/**
+ * kmqtt_upconf_merge() - settings from old ones and new ones
+ * @old:	what holds so far, or NULL: the defaults
+ * @conf:	what is set
+ * @why:	out, on error: what was wrong
+ *
+ * Return: one allocation with copies of all, to be freed with
+ * kmqtt_upconf_free(); ERR_PTR(-EINVAL), ERR_PTR(-ENOMEM).
+ */
+struct kmqtt_uplink_conf *kmqtt_upconf_merge(const struct kmqtt_uplink_conf *old,
+					     const struct kmqtt_uplink_conf *conf,
+					     const char **why);
+
+/** kmqtt_upconf_free() - the password does not stay in memory; NULL is allowed */
+void kmqtt_upconf_free(struct kmqtt_uplink_conf *conf);
+
+/** kmqtt_upname_valid() - may an uplink be called so? */
+bool kmqtt_upname_valid(const char *name);
+
+/* uplink_life.c */
+
+/** kmqtt_uplink_life() - the work item that makes and ends links */
+void kmqtt_uplink_life(struct work_struct *work);
+
+/** kmqtt_uplink_kick() - let ->life look what is to be done. Any context */
+void kmqtt_uplink_kick(struct kmqtt_uplink *up);
+
+/** kmqtt_uplink_set_state() - and when. uplink->lock held */
+void kmqtt_uplink_set_state(struct kmqtt_uplink *up, u8 state);
+
+/** kmqtt_uplink_session() - make the session if there is none. uplink->lock held.
+ * Return: 0 or -errno */
+int kmqtt_uplink_session(struct kmqtt_uplink *up);
+
+/** kmqtt_uplink_tune() - the session gets what the settings say. uplink->lock held */
+void kmqtt_uplink_tune(struct kmqtt_uplink *up);
+
+/** kmqtt_uplink_stop() - no link, no session, no work item any more. Sleeps */
+void kmqtt_uplink_stop(struct kmqtt_uplink *up, bool abort);
+
+/** kmqtt_uplink_event() - tell who watches. Any context */
+void kmqtt_uplink_event(struct kmqtt_uplink *up, u8 type, u8 reason, int error,
+			const char *text);
+
+/** kmqtt_uplink_up_event() - CONNACK has come. Process context */
+void kmqtt_uplink_up_event(struct kmqtt_uplink *up);
+
+/* uplink.c */
+
+/** kmqtt_uplink_find() - by name, or NULL. uplinks->lock held */
+struct kmqtt_uplink *kmqtt_uplink_find(struct kmqtt_net *kn, const char *name);
+
+/* uplink_link.c */
+
+/**
+ * kmqtt_link_new() - a link with its CONNECT ready to be sent
+ *
+ * uplink->lock held. Return: it, or ERR_PTR().
+ */
+struct kmqtt_link *kmqtt_link_new(struct kmqtt_uplink *up);
+
+/** kmqtt_link_free() - after kmqtt_conn_release() */
+void kmqtt_link_free(struct kmqtt_link *link);
+
+/* uplink_packet.c */
+
+int kmqtt_link_publish(struct kmqtt_conn *conn, const struct kmqtt_publish *pub,
+		       struct kmqtt_msg **msg);
+int kmqtt_link_published(struct kmqtt_conn *conn);
+int kmqtt_link_resume(struct kmqtt_conn *conn);
+
+/**
+ * kmqtt_link_map() - the name of a topic on the other side
+ * @link:	link
+ * @in:		from the server to the switch, or the other way
+ * @topic:	name on this side
+ * @out:	out: @topic itself, or in link->topic until the next call
+ *
+ * Return: 0, -ENOENT: no topic of the uplink carries it; -ENOMEM.
+ */
+int kmqtt_link_map(struct kmqtt_link *link, bool in, struct kmqtt_view topic,
+		   struct kmqtt_view *out);
+
+/** kmqtt_link_pub_drop() - forget a PUBLISH that is being received */
+void kmqtt_link_pub_drop(struct kmqtt_link *link);
+
+/** kmqtt_link_ack() - PUBACK, PUBREC, PUBREL or PUBCOMP has come. Return: reason code */
+int kmqtt_link_ack(struct kmqtt_link *link, const struct kmqtt_fixed *f,
+		   const u8 *body);
+
+/* uplink_send.c */
+
+/** kmqtt_link_refill() - &kmqtt_conn_ops.refill: SUBSCRIBEs and messages */
+void kmqtt_link_refill(struct kmqtt_conn *conn, struct kmqtt_tx *tx);
+
+/** kmqtt_link_send_ack() - append an acknowledgement */
+void kmqtt_link_send_ack(struct kmqtt_link *link, u8 type, u16 packet_id, u8 reason);
+
+/** kmqtt_link_is_echo() - is that a publish of ours that comes back? Once each */
+bool kmqtt_link_is_echo(struct kmqtt_link *link, const struct kmqtt_msg *msg);
+
+/* uplink_topic.c */
+
+/**
+ * kmqtt_uptopic_out() - name on the server of a message of the switch
+ * @up:		uplink
+ * @topic:	topic name on the switch
+ * @prefix:	out: what precedes it on the server; valid under RCU
+ * @skip:	out: bytes of @topic to be left out
+ *
+ * rcu_read_lock() held. Return: the topic that carries it, or NULL.
+ */
+const struct kmqtt_uptopic *kmqtt_uptopic_out(struct kmqtt_uplink *up,
+					      struct kmqtt_view topic,
+					      struct kmqtt_view *prefix,
+					      u32 *skip);
+
+/** kmqtt_uptopic_in() - likewise, name on the switch of a message of the server */
+const struct kmqtt_uptopic *kmqtt_uptopic_in(struct kmqtt_uplink *up,
+					     struct kmqtt_view topic,
+					     struct kmqtt_view *prefix,
+					     u32 *skip);
+
+/** kmqtt_uptopic_subscribe_all() - local subscriptions of a new session, or, with
+ * @retained, let it have what is retained again. uplink->lock held */
+void kmqtt_uptopic_subscribe_all(struct kmqtt_uplink *up, bool retained);
+
+/** kmqtt_uptopic_free_all() - at the end of an uplink; its session is gone */
+void kmqtt_uptopic_free_all(struct kmqtt_uplink *up);
+
+/* uplink_subs.c: all take uplink->subs_lock */
+
+/** kmqtt_upsubs_init() / kmqtt_upsubs_destroy() */
+void kmqtt_upsubs_init(struct kmqtt_upsubs *subs);
+void kmqtt_upsubs_destroy(struct kmqtt_upsubs *subs);
+
+/** kmqtt_upsubs_get() - a topic wants this filter. May be called under tree->lock.
+ * Return: 0, -ENOMEM, -ENOSPC */
+int kmqtt_upsubs_get(struct kmqtt_uptopic *t, struct kmqtt_view filter);
+
+/** kmqtt_upsubs_put() - it does not any more. May be called under tree->lock */
+void kmqtt_upsubs_put(struct kmqtt_uptopic *t, struct kmqtt_view filter);
+
+/** kmqtt_upsubs_put_all() - the topic goes, with all that it wanted */
+void kmqtt_upsubs_put_all(struct kmqtt_uptopic *t);
+
+/** kmqtt_upsubs_connected() - CONNACK: what the server knows now */
+void kmqtt_upsubs_connected(struct kmqtt_uplink *up, bool session_present);
+
+/** kmqtt_upsubs_send() - tell the server what it does not know. In io_work */
+void kmqtt_upsubs_send(struct kmqtt_link *link);
+
+/** kmqtt_upsubs_acked() - SUBACK or UNSUBACK. Return: 0 or a reason code */
+int kmqtt_upsubs_acked(struct kmqtt_link *link, u8 type,
+		       const struct kmqtt_suback *ack);
+
+/** kmqtt_upsubs_waiting() - is a SUBACK or UNSUBACK due? */
+bool kmqtt_upsubs_waiting(struct kmqtt_uplink *up);
+
+/** kmqtt_upsubs_expected() - has the server been asked for this topic? */
+bool kmqtt_upsubs_expected(struct kmqtt_uplink *up, struct kmqtt_view topic);
+
+#endif
