@@ -25,7 +25,7 @@
 /* 7.0 allocates by type. */
 #include <linux/slab.h>
 #ifndef kzalloc_obj
-#define kzalloc_obj(P, gfp) ((typeof(P) *)kcalloc(1, sizeof(P), (gfp)))
+#define kzalloc_obj(P, gfp) kcalloc(1, sizeof(P), (gfp))
 #endif
 
 /* 6.16 renamed from_timer(). */
