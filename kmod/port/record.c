@@ -251,7 +251,7 @@ ssize_t kmqtt_record_write(const struct kmqtt_delivery *d, bool ack,
 		done = kmqtt_record_write_short(&head, msg, text_len, to);
 	else
 		done = kmqtt_record_write_long(&head, d, text_len, to);
-	return done ? head.len : -EFAULT;
+	return done ? (ssize_t)head.len : -EFAULT;
 }
 
 ssize_t kmqtt_record_write_drops(u64 drops, struct iov_iter *to)
@@ -268,5 +268,5 @@ ssize_t kmqtt_record_write_drops(u64 drops, struct iov_iter *to)
 	BUILD_BUG_ON(sizeof(r) != KMQTT_REC_SIZE(0, 0, 0));
 	if (sizeof(r) > iov_iter_count(to))
 		return -EMSGSIZE;
-	return kmqtt_record_put(&r, sizeof(r), to) ? sizeof(r) : -EFAULT;
+	return kmqtt_record_put(&r, sizeof(r), to) ? (ssize_t)sizeof(r) : -EFAULT;
 }

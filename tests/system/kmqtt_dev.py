@@ -153,8 +153,8 @@ class Ring:
 class Device:
     """An open file of /dev/kmqtt."""
 
-    def __init__(self, name=None, flags=os.O_RDWR, **conf):
-        self.fd = os.open(DEVICE, flags | os.O_CLOEXEC)
+    def __init__(self, name=None, mode=os.O_RDWR, **conf):
+        self.fd = os.open(DEVICE, mode | os.O_CLOEXEC)
         self.present = None
         if name is not None or conf:
             try:
@@ -271,3 +271,34 @@ class _Refused:
         assert value.errno == self.number, (
             f"{errno.errorcode.get(value.errno)} instead of {errno.errorcode[self.number]}")
         return True
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def libc(name, *args):
+    """A system call by its C name, so that addresses can be anything; raises OSError."""
+    call = getattr(LIBC, name)
+    call.restype = ctypes.c_long
+    result = call(*(ctypes.c_void_p(a) if isinstance(a, int) and a > 1 << 30 else a for a in args))
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+class Edge:
+    """Memory whose second page cannot be touched: edge(n) is n bytes before that."""
+
+    def __init__(self):
+        self.map = mmap.mmap(-1, 2 * mmap.PAGESIZE)
+        self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
+        libc("mprotect", self.start + mmap.PAGESIZE, ctypes.c_size_t(mmap.PAGESIZE), 0)
+
+    def before(self, count):
+        return self.start + mmap.PAGESIZE - count
+
+    def put(self, data):
+        """These bytes, up to the edge. Returns their address."""
+        self.map[mmap.PAGESIZE - len(data):mmap.PAGESIZE] = data
+        return self.before(len(data))
