@@ -36,14 +36,14 @@ static int __net_init kmqtt_net_init(struct net *net)
 
 /*
  * Kernel sockets do not hold their namespace, so all of them must be closed
- * when this returns. Files of /dev/kmqtt do hold it: none is open any more.
+ * when this returns. Files of /dev/kmqtt and netlink sockets do hold it: none
+ * is open any more.
  */
 static void __net_exit kmqtt_net_pre_exit(struct net *net)
 {
 	struct kmqtt_net *kn = kmqtt_net_of(net);
 
 	kmqtt_uplink_net_exit(kn);
-	kmqtt_netlink_net_exit(kn);
 	kmqtt_broker_shutdown(&kn->broker);
 }
 

@@ -135,8 +135,10 @@ static void kmqtt_sk_write_space(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	conn = rcu_dereference_sk_user_data(sk);
 	if (conn) {
-		/* kTLS sends the rest of its record first; of an AF_UNIX
-		 * socket only its own callback knows the room. */
+		/*
+		 * kTLS sends the rest of its record first; of an AF_UNIX
+		 * socket only its own callback knows the room.
+		 */
 		conn->write_space(sk);
 		if (test_bit(KMQTT_CONN_STALLED, &conn->flags) &&
 		    (!sk_is_tcp(sk) || sk_stream_is_writeable(sk)))

@@ -351,8 +351,10 @@ bool kmqtt_conn_tx_idle(const struct kmqtt_conn *conn);
 /** kmqtt_conn_tx_drop() - forget what was not sent */
 void kmqtt_conn_tx_drop(struct kmqtt_conn *conn);
 
-/** kmqtt_conn_tls_control() - take a TLS record that is no data (conn_tls.c).
- * Return: its bytes, at least 1; -EAGAIN; other -errno: the connection is over */
+/**
+ * kmqtt_conn_tls_control() - take a TLS record that is no data (conn_tls.c)
+ * Return: its bytes, at least 1; -EAGAIN; other -errno: the connection is over
+ */
 int kmqtt_conn_tls_control(struct kmqtt_conn *conn);
 
 /** kmqtt_sock_is_tls() - a TCP socket with the "tls" ULP */

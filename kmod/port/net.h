@@ -36,7 +36,4 @@ void kmqtt_conn_exit(void);
 int kmqtt_uplink_net_init(struct kmqtt_net *kn);
 void kmqtt_uplink_net_exit(struct kmqtt_net *kn);
 
-/** kmqtt_netlink_net_exit() - sessions of this namespace's netlink sockets end */
-void kmqtt_netlink_net_exit(struct kmqtt_net *kn);
-
 #endif

@@ -72,7 +72,7 @@ static struct kmqtt_uplink *kmqtt_uplink_new(struct kmqtt_net *kn, const char *n
 
 	if (IS_ERR(all))
 		return ERR_CAST(all);
-	up = kzalloc(sizeof(*up), GFP_KERNEL_ACCOUNT);
+	up = kzalloc_obj(*up, GFP_KERNEL_ACCOUNT);
 	if (!up) {
 		kmqtt_upconf_free(all);
 		return ERR_PTR(-ENOMEM);
@@ -291,9 +291,11 @@ int kmqtt_uplink_attach(struct kmqtt_net *kn, const char *name, int fd, const vo
 static void kmqtt_uplink_view_stats(struct kmqtt_uplink *up, const struct kmqtt_link *link,
 				    struct kmqtt_uplink_stats *stats)
 {
-#define X(name) stats->name = atomic64_read(&up->stats[KMQTT_UPSTAT_##name]);
-	KMQTT_UPLINK_STATS(X)
-#undef X
+	u64 *to = (u64 *)stats;
+	unsigned int i;
+
+	for (i = 0; i < KMQTT_UPSTAT_COUNT; i++)
+		to[i] = atomic64_read(&up->stats[i]);
 	if (!link)
 		return;
 	stats->packets_received += READ_ONCE(link->conn.packets_received);
@@ -365,7 +367,7 @@ int kmqtt_uplink_walk(struct kmqtt_net *kn, const char *name, unsigned int start
 	int i = 0, ret = -ENOENT;
 
 	/* too large for the stack */
-	v = kmalloc(sizeof(*v), GFP_KERNEL);
+	v = kzalloc_obj(*v, GFP_KERNEL);
 	if (!v)
 		return -ENOMEM;
 	mutex_lock(&kn->uplinks.lock);

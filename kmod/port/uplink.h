@@ -34,7 +34,7 @@ struct kmqtt_net;
  */
 struct kmqtt_uplinks {
 	struct list_head list;
-	struct mutex lock;
+	struct mutex lock;	/* the table */
 	unsigned int count;
 	bool dying;
 };
@@ -204,31 +204,44 @@ enum kmqtt_uplink_state {
 	KMQTT_UPLINK_CLOSING = 6,
 };
 
-/* X(name): counters of one uplink, u64 each, since it was added */
-#define KMQTT_UPLINK_STATS(X)						\
-	X(attempts)		/* connections that were tried */	\
-	X(connects)		/* CONNACKs that accepted */		\
-	X(disconnects)		/* of them, how many ended */		\
-	X(packets_received)						\
-	X(packets_sent)							\
-	X(bytes_received)						\
-	X(bytes_sent)							\
-	X(publishes_received)						\
-	X(publishes_sent)						\
-	X(redelivered)		/* of them, with DUP */			\
-	X(too_large)		/* dropped: over the server's maximum packet size */ \
-	X(unmapped)		/* dropped: no topic of the uplink fits */ \
-	X(echoes_suppressed)	/* own publishes that came back */	\
-	X(malformed)		/* connections closed for bad packets */ \
-	X(pings)		/* PINGREQ sent */			\
-	X(subscribes)		/* SUBSCRIBE packets sent */		\
-	X(unsubscribes)		/* UNSUBSCRIBE packets sent */
-
-/** struct kmqtt_uplink_stats - see KMQTT_UPLINK_STATS */
+/**
+ * struct kmqtt_uplink_stats - counters of one uplink since it was added
+ * @attempts:		connections that were tried
+ * @connects:		CONNACKs that accepted
+ * @disconnects:	of them, how many ended
+ * @packets_received:	control packets
+ * @packets_sent:	likewise
+ * @bytes_received:	of the MQTT stream
+ * @bytes_sent:		likewise
+ * @publishes_received:	messages
+ * @publishes_sent:	likewise
+ * @redelivered:	of @publishes_sent, with DUP
+ * @too_large:		dropped: over the server's maximum packet size
+ * @unmapped:		dropped: no topic of the uplink fits
+ * @echoes_suppressed:	own publishes that came back
+ * @malformed:		connections closed for bad packets
+ * @pings:		PINGREQ sent
+ * @subscribes:		SUBSCRIBE packets sent
+ * @unsubscribes:	UNSUBSCRIBE packets sent
+ */
 struct kmqtt_uplink_stats {
-#define X(name) u64 name;
-	KMQTT_UPLINK_STATS(X)
-#undef X
+	u64 attempts;
+	u64 connects;
+	u64 disconnects;
+	u64 packets_received;
+	u64 packets_sent;
+	u64 bytes_received;
+	u64 bytes_sent;
+	u64 publishes_received;
+	u64 publishes_sent;
+	u64 redelivered;
+	u64 too_large;
+	u64 unmapped;
+	u64 echoes_suppressed;
+	u64 malformed;
+	u64 pings;
+	u64 subscribes;
+	u64 unsubscribes;
 };
 
 /**

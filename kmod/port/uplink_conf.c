@@ -242,7 +242,7 @@ struct kmqtt_uplink_conf *kmqtt_upconf_merge(const struct kmqtt_uplink_conf *old
 	struct kmqtt_uplink_conf *all, *to;
 
 	/* too large for the stack */
-	all = kmalloc(sizeof(*all), GFP_KERNEL);
+	all = kzalloc_obj(*all, GFP_KERNEL);
 	if (!all)
 		return ERR_PTR(-ENOMEM);
 	*all = old ? *old : kmqtt_upconf_defaults;

@@ -115,7 +115,7 @@ int kmqtt_uplink_session(struct kmqtt_uplink *up)
 	lockdep_assert_held(&up->lock);
 	if (up->session)
 		return 0;
-	who = kzalloc(sizeof(*who), GFP_KERNEL);
+	who = kzalloc_obj(*who, GFP_KERNEL);
 	if (!who)
 		return -ENOMEM;
 	who->trusted = true;
@@ -210,7 +210,7 @@ static void kmqtt_uplink_ended_event(struct kmqtt_uplink *up, const struct kmqtt
 
 	kmqtt_uplink_address(up, text);
 	if (conn->error == EBADMSG && conn->reason) {
-		kmqtt_uplink_count(up, KMQTT_UPSTAT_malformed, 1);
+		kmqtt_uplink_count(up, KMQTT_UPSTAT(malformed), 1);
 		kmqtt_stats_add(up->broker->stats, KMQTT_STAT_MALFORMED, 1);
 		kmqtt_uplink_event(up, KMQTT_EVENT_UPLINK_MALFORMED, conn->reason, 0,
 				   kmqtt_reason_name(conn->reason));
@@ -229,14 +229,14 @@ static void kmqtt_uplink_ended(struct kmqtt_uplink *up, struct kmqtt_link *link)
 
 	kmqtt_session_set_online(up->session, false);
 	kmqtt_uplink_ended_event(up, link);
-	kmqtt_uplink_count(up, KMQTT_UPSTAT_packets_received, conn->packets_received);
-	kmqtt_uplink_count(up, KMQTT_UPSTAT_packets_sent, conn->packets_sent);
-	kmqtt_uplink_count(up, KMQTT_UPSTAT_bytes_received, conn->bytes_received);
-	kmqtt_uplink_count(up, KMQTT_UPSTAT_bytes_sent, conn->bytes_sent);
+	kmqtt_uplink_count(up, KMQTT_UPSTAT(packets_received), conn->packets_received);
+	kmqtt_uplink_count(up, KMQTT_UPSTAT(packets_sent), conn->packets_sent);
+	kmqtt_uplink_count(up, KMQTT_UPSTAT(bytes_received), conn->bytes_received);
+	kmqtt_uplink_count(up, KMQTT_UPSTAT(bytes_sent), conn->bytes_sent);
 	up->last_error = conn->error;
 	up->last_reason = conn->reason;
 	if (link->connected) {
-		kmqtt_uplink_count(up, KMQTT_UPSTAT_disconnects, 1);
+		kmqtt_uplink_count(up, KMQTT_UPSTAT(disconnects), 1);
 		kmqtt_stats_add(up->broker->stats, KMQTT_STAT_DISCONNECTS, 1);
 		if (time_after_eq(jiffies, link->up_since + up->conf->stable * HZ)) {
 			up->tried = 0;
@@ -288,7 +288,7 @@ static void kmqtt_uplink_start(struct kmqtt_uplink *up)
 		ret = PTR_ERR(link);
 		goto failed;
 	}
-	kmqtt_uplink_count(up, KMQTT_UPSTAT_attempts, 1);
+	kmqtt_uplink_count(up, KMQTT_UPSTAT(attempts), 1);
 	rcu_assign_pointer(up->link, link);
 	if (up->next_sock) {
 		ret = kmqtt_uplink_start_sock(up, link);

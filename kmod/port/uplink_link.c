@@ -173,7 +173,7 @@ static int kmqtt_link_connack(struct kmqtt_link *link, const struct kmqtt_fixed 
 		kmqtt_uptopic_subscribe_all(up, true);
 	mutex_unlock(&up->lock);
 
-	kmqtt_uplink_count(up, KMQTT_UPSTAT_connects, 1);
+	kmqtt_uplink_count(up, KMQTT_UPSTAT(connects), 1);
 	kmqtt_stats_add(link->broker->stats, KMQTT_STAT_CONNECTS, 1);
 	kmqtt_link_arm(link);
 	kmqtt_uplink_up_event(up);
@@ -251,7 +251,7 @@ static void kmqtt_link_send_ping(struct kmqtt_link *link)
 	if (!p)
 		return;
 	kmqtt_ping_encode(p, KMQTT_PING_SIZE, KMQTT_PINGREQ);
-	kmqtt_uplink_count(link->up, KMQTT_UPSTAT_pings, 1);
+	kmqtt_uplink_count(link->up, KMQTT_UPSTAT(pings), 1);
 	link->ping = true;
 	link->ping_at = jiffies;
 }
@@ -403,7 +403,7 @@ static int kmqtt_link_put_connect(struct kmqtt_link *link)
 	int len, ret = 0;
 	u8 *p;
 
-	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	c = kzalloc_obj(*c, GFP_KERNEL);
 	if (!c)
 		return -ENOMEM;
 	c->version = conf->version;
@@ -436,7 +436,7 @@ struct kmqtt_link *kmqtt_link_new(struct kmqtt_uplink *up)
 	int ret;
 
 	lockdep_assert_held(&up->lock);
-	link = kzalloc(sizeof(*link), GFP_KERNEL);
+	link = kzalloc_obj(*link, GFP_KERNEL);
 	if (!link)
 		return ERR_PTR(-ENOMEM);
 	kmqtt_conn_setup(&link->conn, &kmqtt_link_ops, up->broker);

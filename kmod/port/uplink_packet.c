@@ -117,7 +117,7 @@ static struct kmqtt_msg *kmqtt_link_msg(struct kmqtt_link *link,
 		desc.expiry = max_t(u32, pub->props.message_expiry, 1);
 	ret = kmqtt_link_map(link, true, topic, &topic);
 	if (ret) {
-		kmqtt_uplink_count(link->up, KMQTT_UPSTAT_unmapped, 1);
+		kmqtt_uplink_count(link->up, KMQTT_UPSTAT(unmapped), 1);
 		link->pub.reason = ret == -ENOENT ? 0 : KMQTT_RC_QUOTA_EXCEEDED;
 		return NULL;
 	}
@@ -146,7 +146,7 @@ int kmqtt_link_publish(struct kmqtt_conn *conn, const struct kmqtt_publish *pub,
 	ret = kmqtt_link_alias_in(link, pub, &topic);
 	if (ret)
 		return ret;
-	kmqtt_uplink_count(link->up, KMQTT_UPSTAT_publishes_received, 1);
+	kmqtt_uplink_count(link->up, KMQTT_UPSTAT(publishes_received), 1);
 	link->pub.packet_id = pub->packet_id;
 	link->pub.qos = pub->qos;
 	link->pub.reason = 0;
@@ -256,7 +256,7 @@ int kmqtt_link_published(struct kmqtt_conn *conn)
 	struct kmqtt_msg *msg = link->pub.msg;
 
 	if (msg && kmqtt_link_is_echo(link, msg)) {
-		kmqtt_uplink_count(link->up, KMQTT_UPSTAT_echoes_suppressed, 1);
+		kmqtt_uplink_count(link->up, KMQTT_UPSTAT(echoes_suppressed), 1);
 		kmqtt_stats_add(link->broker->stats, KMQTT_STAT_ECHOES_SUPPRESSED, 1);
 	} else if (msg && !kmqtt_link_is_replay(link, msg)) {
 		if (kmqtt_link_try(link))

@@ -45,12 +45,9 @@
 #define KMQTT_UPLINK_REPLAY_TIME (5 * HZ) /* retained messages may follow a SUBACK */
 #define KMQTT_UPLINK_TEXT	128	/* an address, or another server's, to show */
 
-enum kmqtt_uplink_stat {
-#define X(name) KMQTT_UPSTAT_##name,
-	KMQTT_UPLINK_STATS(X)
-#undef X
-	KMQTT_UPSTAT_COUNT
-};
+/** KMQTT_UPSTAT() - place of a member of struct kmqtt_uplink_stats in uplink->stats */
+#define KMQTT_UPSTAT(member) (offsetof(struct kmqtt_uplink_stats, member) / sizeof(u64))
+#define KMQTT_UPSTAT_COUNT (sizeof(struct kmqtt_uplink_stats) / sizeof(u64))
 
 /**
  * enum kmqtt_upsub_state - what the server knows of a filter
@@ -312,7 +309,7 @@ struct kmqtt_link {
  * @port:	where the session plugs in
  * @life:	makes and ends links
  * @idle:	woken when a link is gone
- * @stats:	by &enum kmqtt_uplink_stat
+ * @stats:	by KMQTT_UPSTAT()
  * @name:	its name, NUL terminated
  */
 struct kmqtt_uplink {
@@ -320,7 +317,7 @@ struct kmqtt_uplink {
 	struct kmqtt_net *kn;
 	struct kmqtt_broker *broker;
 
-	struct mutex lock;
+	struct mutex lock;	/* settings, topics, state */
 	struct kmqtt_uplink_conf *conf;
 	struct list_head topics;
 	unsigned int topic_count;
@@ -346,7 +343,7 @@ struct kmqtt_uplink {
 	u8 *next_early;
 	u32 next_early_len;
 
-	struct mutex subs_lock;
+	struct mutex subs_lock;	/* subs */
 	struct kmqtt_upsubs subs;
 
 	struct kmqtt_link __rcu *link;
@@ -358,7 +355,7 @@ struct kmqtt_uplink {
 };
 
 static inline void kmqtt_uplink_count(struct kmqtt_uplink *up,
-				      enum kmqtt_uplink_stat which, u64 n)
+				      unsigned int which, u64 n)
 {
 	atomic64_add(n, &up->stats[which]);
 }

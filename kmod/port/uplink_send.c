@@ -186,9 +186,9 @@ static int kmqtt_send_publish(struct kmqtt_link *link, struct kmqtt_tx *tx,
 		kmqtt_tx_add(tx, link->conn.version == KMQTT_V5 ? kmqtt_msg_props(msg) :
 			     kmqtt_msg_payload(msg), body);
 	tx->packets++;
-	kmqtt_uplink_count(link->up, KMQTT_UPSTAT_publishes_sent, 1);
+	kmqtt_uplink_count(link->up, KMQTT_UPSTAT(publishes_sent), 1);
 	if (d->dup)
-		kmqtt_uplink_count(link->up, KMQTT_UPSTAT_redelivered, 1);
+		kmqtt_uplink_count(link->up, KMQTT_UPSTAT(redelivered), 1);
 	if (!head.qos && d->qos)
 		kmqtt_send_downgraded(link, d);
 	return 0;
@@ -210,8 +210,8 @@ static bool kmqtt_send_one(struct kmqtt_link *link, struct kmqtt_tx *tx,
 		/* it stays in the window and goes with the next connection */
 		kmqtt_conn_fail(&link->conn, ENOMEM, 0);
 	} else {
-		kmqtt_uplink_count(link->up, ret == -EMSGSIZE ? KMQTT_UPSTAT_too_large :
-				   KMQTT_UPSTAT_unmapped, 1);
+		kmqtt_uplink_count(link->up, ret == -EMSGSIZE ? KMQTT_UPSTAT(too_large) :
+				   KMQTT_UPSTAT(unmapped), 1);
 		kmqtt_session_forget(link->session, d);
 	}
 	kmqtt_delivery_put(d);

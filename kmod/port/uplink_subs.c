@@ -257,7 +257,7 @@ int kmqtt_upsubs_get(struct kmqtt_uptopic *t, struct kmqtt_view filter)
 	struct kmqtt_upsub *e;
 	int ret = 0;
 
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	fresh = kzalloc_obj(*fresh, GFP_KERNEL_ACCOUNT);
 	if (!fresh)
 		return -ENOMEM;
 	fresh->topic = t;
@@ -475,8 +475,8 @@ static bool kmqtt_upsubs_send_one(struct kmqtt_link *link, bool subscribe,
 	}
 	subs->packets++;
 	link->subs_since = jiffies;
-	kmqtt_uplink_count(link->up, subscribe ? KMQTT_UPSTAT_subscribes :
-			   KMQTT_UPSTAT_unsubscribes, 1);
+	kmqtt_uplink_count(link->up, subscribe ? KMQTT_UPSTAT(subscribes) :
+			   KMQTT_UPSTAT(unsubscribes), 1);
 	return true;
 }
 

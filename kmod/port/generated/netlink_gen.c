@@ -71,7 +71,7 @@ static const struct nla_policy kmqtt_uplink_new_nl_policy[KMQTT_A_UPLINK_EARLY_D
 	[KMQTT_A_UPLINK_USERNAME] = { .type = NLA_NUL_STRING, .len = KMQTT_CREDENTIAL_LEN, },
 	[KMQTT_A_UPLINK_PASSWORD] = NLA_POLICY_MAX_LEN(KMQTT_CREDENTIAL_LEN),
 	[KMQTT_A_UPLINK_WILL_TOPIC] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
-	[KMQTT_A_UPLINK_WILL_PAYLOAD] = NLA_POLICY_MAX_LEN(KMQTT_TEXT_LEN),
+	[KMQTT_A_UPLINK_WILL_PAYLOAD] = { .type = NLA_BINARY, },
 	[KMQTT_A_UPLINK_WILL_QOS] = NLA_POLICY_MAX(NLA_U8, 2),
 	[KMQTT_A_UPLINK_WILL_RETAIN] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_UPLINK_WILL_DELAY] = { .type = NLA_U32, },
@@ -93,7 +93,7 @@ static const struct nla_policy kmqtt_uplink_new_nl_policy[KMQTT_A_UPLINK_EARLY_D
 	[KMQTT_A_UPLINK_BATCH] = NLA_POLICY_RANGE(NLA_U32, 1, 1000),
 	[KMQTT_A_UPLINK_ADMIN_UP] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_UPLINK_FD] = { .type = NLA_U32, },
-	[KMQTT_A_UPLINK_EARLY_DATA] = NLA_POLICY_MAX_LEN(KMQTT_TEXT_LEN),
+	[KMQTT_A_UPLINK_EARLY_DATA] = { .type = NLA_BINARY, },
 };
 
 /* KMQTT_CMD_UPLINK_SET - do */
@@ -105,7 +105,7 @@ static const struct nla_policy kmqtt_uplink_set_nl_policy[KMQTT_A_UPLINK_EARLY_D
 	[KMQTT_A_UPLINK_USERNAME] = { .type = NLA_NUL_STRING, .len = KMQTT_CREDENTIAL_LEN, },
 	[KMQTT_A_UPLINK_PASSWORD] = NLA_POLICY_MAX_LEN(KMQTT_CREDENTIAL_LEN),
 	[KMQTT_A_UPLINK_WILL_TOPIC] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
-	[KMQTT_A_UPLINK_WILL_PAYLOAD] = NLA_POLICY_MAX_LEN(KMQTT_TEXT_LEN),
+	[KMQTT_A_UPLINK_WILL_PAYLOAD] = { .type = NLA_BINARY, },
 	[KMQTT_A_UPLINK_WILL_QOS] = NLA_POLICY_MAX(NLA_U8, 2),
 	[KMQTT_A_UPLINK_WILL_RETAIN] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_UPLINK_WILL_DELAY] = { .type = NLA_U32, },
@@ -127,7 +127,7 @@ static const struct nla_policy kmqtt_uplink_set_nl_policy[KMQTT_A_UPLINK_EARLY_D
 	[KMQTT_A_UPLINK_BATCH] = NLA_POLICY_RANGE(NLA_U32, 1, 1000),
 	[KMQTT_A_UPLINK_ADMIN_UP] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_UPLINK_FD] = { .type = NLA_U32, },
-	[KMQTT_A_UPLINK_EARLY_DATA] = NLA_POLICY_MAX_LEN(KMQTT_TEXT_LEN),
+	[KMQTT_A_UPLINK_EARLY_DATA] = { .type = NLA_BINARY, },
 };
 
 /* KMQTT_CMD_UPLINK_DEL - do */
@@ -210,11 +210,11 @@ static const struct nla_policy kmqtt_acl_del_nl_policy[KMQTT_A_ACL_ID + 1] = {
 /* KMQTT_CMD_PUBLISH - do */
 static const struct nla_policy kmqtt_publish_nl_policy[KMQTT_A_MESSAGE_PROPERTIES + 1] = {
 	[KMQTT_A_MESSAGE_TOPIC] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
-	[KMQTT_A_MESSAGE_PAYLOAD] = NLA_POLICY_MAX_LEN(KMQTT_TEXT_LEN),
+	[KMQTT_A_MESSAGE_PAYLOAD] = { .type = NLA_BINARY, },
 	[KMQTT_A_MESSAGE_QOS] = NLA_POLICY_MAX(NLA_U8, 2),
 	[KMQTT_A_MESSAGE_RETAIN] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_MESSAGE_EXPIRY] = NLA_POLICY_MIN(NLA_U32, 1),
-	[KMQTT_A_MESSAGE_PROPERTIES] = NLA_POLICY_MAX_LEN(KMQTT_TEXT_LEN),
+	[KMQTT_A_MESSAGE_PROPERTIES] = { .type = NLA_BINARY, },
 };
 
 /* KMQTT_CMD_SUBSCRIBE - do */
@@ -281,6 +281,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 	},
 	{
 		.cmd	= KMQTT_CMD_UPLINK_GET,
+		.start	= kmqtt_nl_dump_start,
 		.dumpit	= kmqtt_nl_uplink_get_dumpit,
 		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
@@ -300,6 +301,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 	},
 	{
 		.cmd		= KMQTT_CMD_UPLINK_TOPIC_GET,
+		.start		= kmqtt_nl_dump_start,
 		.dumpit		= kmqtt_nl_uplink_topic_get_dumpit,
 		.policy		= kmqtt_uplink_topic_get_nl_policy,
 		.maxattr	= KMQTT_A_UPLINK_TOPIC_UPLINK,
@@ -327,6 +329,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 	},
 	{
 		.cmd		= KMQTT_CMD_SUBSCRIPTION_GET,
+		.start		= kmqtt_nl_dump_start,
 		.dumpit		= kmqtt_nl_subscription_get_dumpit,
 		.policy		= kmqtt_subscription_get_nl_policy,
 		.maxattr	= KMQTT_A_SUBSCRIPTION_SESSION,
@@ -334,7 +337,9 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 	},
 	{
 		.cmd		= KMQTT_CMD_RETAINED_GET,
+		.start		= kmqtt_nl_dump_start,
 		.dumpit		= kmqtt_nl_retained_get_dumpit,
+		.done		= kmqtt_nl_retained_done,
 		.policy		= kmqtt_retained_get_nl_policy,
 		.maxattr	= KMQTT_A_RETAINED_FILTER,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
@@ -362,6 +367,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 	},
 	{
 		.cmd	= KMQTT_CMD_ACL_GET,
+		.start	= kmqtt_nl_dump_start,
 		.dumpit	= kmqtt_nl_acl_get_dumpit,
 		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Netlink: access rules. */
+#include <linux/cgroup.h>
+#include <linux/cred.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#include "core/acl.h"
+#include "port/netlink.h"
+#include "proto/topic.h"
+
+/**
+ * struct kmqtt_nl_acl_ctx - where a dump goes on
+ * @index:	rules that were shown
+ */
+struct kmqtt_nl_acl_ctx {
+	unsigned int index;
+};
+
+struct kmqtt_nl_acl_walk {
+	struct sk_buff *skb;
+	struct netlink_callback *cb;
+	int err;
+};
+
+static const char kmqtt_nl_acl_all[] = "#";
+
+/* rules change only here; so a rule that was added stays until its id is read */
+static DEFINE_MUTEX(kmqtt_nl_acl_lock);
+
+/* counts changes: a dump that sees it change is marked as interrupted */
+static atomic_t kmqtt_nl_acl_generation = ATOMIC_INIT(1);
+
+/* whom the rule is about: what each kind of subject needs, and nothing else */
+static const struct {
+	u8 attr;
+	const char *missing;
+} kmqtt_nl_acl_subject[] = {
+	[KMQTT_ACL_ANY]		= { 0, NULL },
+	[KMQTT_ACL_UID]		= { KMQTT_A_ACL_UID, "who uid needs uid" },
+	[KMQTT_ACL_GID]		= { KMQTT_A_ACL_GID, "who gid needs gid" },
+	[KMQTT_ACL_CGROUP]	= { KMQTT_A_ACL_NAME, "who cgroup needs name, its path" },
+	[KMQTT_ACL_USER]	= { KMQTT_A_ACL_NAME, "who user needs name" },
+	[KMQTT_ACL_CLIENT]	= { KMQTT_A_ACL_NAME, "who client needs name" },
+};
+
+static int kmqtt_nl_acl_check_subject(struct genl_info *info, u8 subject)
+{
+	static const u8 all[] = { KMQTT_A_ACL_UID, KMQTT_A_ACL_GID, KMQTT_A_ACL_NAME };
+	u8 wanted = kmqtt_nl_acl_subject[subject].attr;
+	unsigned int i;
+
+	static_assert((int)KMQTT_ACL_WHO_UID == KMQTT_ACL_UID);
+	static_assert((int)KMQTT_ACL_WHO_CGROUP == KMQTT_ACL_CGROUP);
+	static_assert((int)KMQTT_ACL_WHO_CLIENT == KMQTT_ACL_CLIENT);
+	static_assert(ARRAY_SIZE(kmqtt_nl_acl_subject) == KMQTT_ACL_CLIENT + 1);
+
+	if (wanted && GENL_REQ_ATTR_CHECK(info, wanted))
+		return kmqtt_nl_fail(info->extack, NULL,
+				     kmqtt_nl_acl_subject[subject].missing, -EINVAL);
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i] != wanted && info->attrs[all[i]])
+			return kmqtt_nl_fail(info->extack, info->attrs[all[i]],
+					     "this does not belong to who the rule is about",
+					     -EINVAL);
+	if (wanted == KMQTT_A_ACL_NAME && !kmqtt_nl_str_len(info->attrs[wanted]))
+		return kmqtt_nl_fail(info->extack, info->attrs[wanted],
+				     "an empty name", -EINVAL);
+	return 0;
+}
+
+#ifdef CONFIG_CGROUPS
+static int kmqtt_nl_acl_cgroup(struct genl_info *info, struct kmqtt_acl_rule *rule)
+{
+	struct cgroup *cgroup = cgroup_get_from_path(rule->name);
+
+	if (IS_ERR(cgroup))
+		return kmqtt_nl_fail(info->extack, info->attrs[KMQTT_A_ACL_NAME],
+				     "no cgroup of that path", PTR_ERR(cgroup));
+	rule->cgroup = cgroup;
+	return 0;
+}
+#else
+static int kmqtt_nl_acl_cgroup(struct genl_info *info, struct kmqtt_acl_rule *rule)
+{
+	return kmqtt_nl_fail(info->extack, info->attrs[KMQTT_A_ACL_WHO],
+			     "this kernel has no cgroups", -EOPNOTSUPP);
+}
+#endif
+
+static int kmqtt_nl_acl_set_subject(struct sk_buff *skb, struct genl_info *info,
+				    struct kmqtt_acl_rule *rule)
+{
+	struct user_namespace *user_ns = kmqtt_nl_user_ns(skb);
+	struct nlattr **attrs = info->attrs;
+
+	switch (rule->subject) {
+	case KMQTT_ACL_UID:
+		rule->uid = make_kuid(user_ns, nla_get_u32(attrs[KMQTT_A_ACL_UID]));
+		if (!uid_valid(rule->uid))
+			return kmqtt_nl_fail(info->extack, attrs[KMQTT_A_ACL_UID],
+					     "no such user in this user namespace",
+					     -EINVAL);
+		return 0;
+	case KMQTT_ACL_GID:
+		rule->gid = make_kgid(user_ns, nla_get_u32(attrs[KMQTT_A_ACL_GID]));
+		if (!gid_valid(rule->gid))
+			return kmqtt_nl_fail(info->extack, attrs[KMQTT_A_ACL_GID],
+					     "no such group in this user namespace",
+					     -EINVAL);
+		return 0;
+	case KMQTT_ACL_ANY:
+		return 0;
+	}
+	rule->name = nla_strdup(attrs[KMQTT_A_ACL_NAME], GFP_KERNEL_ACCOUNT);
+	if (!rule->name)
+		return -ENOMEM;
+	return rule->subject == KMQTT_ACL_CGROUP ? kmqtt_nl_acl_cgroup(info, rule) : 0;
+}
+
+/* Return: the rule as the request has it; ERR_PTR, and then it is said why */
+static struct kmqtt_acl_rule *kmqtt_nl_acl_rule(struct sk_buff *skb,
+						struct genl_info *info)
+{
+	struct nlattr *who = info->attrs[KMQTT_A_ACL_WHO];
+	struct nlattr *access = info->attrs[KMQTT_A_ACL_ACCESS];
+	struct nlattr *text = info->attrs[KMQTT_A_ACL_FILTER];
+	struct kmqtt_view filter = { .data = (const u8 *)kmqtt_nl_acl_all, .len = 1 };
+	u8 subject = who ? nla_get_u32(who) : KMQTT_ACL_ANY;
+	struct kmqtt_acl_rule *rule;
+	int err;
+
+	static_assert((int)KMQTT_ACL_ACCESS_READ == KMQTT_ACL_READ);
+	static_assert((int)KMQTT_ACL_ACCESS_WRITE == KMQTT_ACL_WRITE);
+
+	err = kmqtt_nl_acl_check_subject(info, subject);
+	if (err)
+		return ERR_PTR(err);
+	if (access && !nla_get_u32(access))
+		return ERR_PTR(kmqtt_nl_fail(info->extack, access,
+					     "neither read nor write", -EINVAL));
+	if (text) {
+		filter.data = nla_data(text);
+		filter.len = kmqtt_nl_str_len(text);
+	}
+	if (!kmqtt_topic_filter_valid(filter.data, filter.len) ||
+	    kmqtt_share_split(filter, &(struct kmqtt_view){}, &(struct kmqtt_view){}))
+		return ERR_PTR(kmqtt_nl_fail(info->extack, text,
+					     "not a valid topic filter without $share",
+					     -EILSEQ));
+
+	rule = kzalloc(struct_size(rule, filter, filter.len), GFP_KERNEL_ACCOUNT);
+	if (!rule)
+		return ERR_PTR(-ENOMEM);
+	rule->subject = subject;
+	rule->access = access ? nla_get_u32(access) : KMQTT_ACL_READ | KMQTT_ACL_WRITE;
+	rule->allow = nla_get_u8(info->attrs[KMQTT_A_ACL_ALLOW]);
+	rule->filter_len = filter.len;
+	memcpy(rule->filter, filter.data, filter.len);
+	err = kmqtt_nl_acl_set_subject(skb, info, rule);
+	if (err) {
+		kmqtt_acl_rule_free(rule);
+		return ERR_PTR(err);
+	}
+	return rule;
+}
+
+static int kmqtt_nl_acl_add(struct kmqtt_acl *acl, struct kmqtt_acl_rule *rule,
+			    u32 before, u32 *id)
+{
+	int err;
+
+	mutex_lock(&kmqtt_nl_acl_lock);
+	err = kmqtt_acl_add(acl, rule, before);
+	if (!err) {
+		*id = rule->id;
+		atomic_inc(&kmqtt_nl_acl_generation);
+	}
+	mutex_unlock(&kmqtt_nl_acl_lock);
+	return err;
+}
+
+int kmqtt_nl_acl_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct kmqtt_acl *acl = &kmqtt_nl_kn(info)->broker.acl;
+	struct nlattr *before = info->attrs[KMQTT_A_ACL_BEFORE];
+	struct kmqtt_acl_rule *rule;
+	struct sk_buff *msg;
+	void *head;
+	u32 id = 0;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_ACL_ALLOW))
+		return kmqtt_nl_fail(info->extack, NULL,
+				     "a rule must say whether it allows", -EINVAL);
+	rule = kmqtt_nl_acl_rule(skb, info);
+	if (IS_ERR(rule))
+		return PTR_ERR(rule);
+	/* what may fail comes before the rule is in force */
+	msg = kmqtt_nl_reply_new(info, nla_total_size(sizeof(u32)), &head);
+	err = msg ? kmqtt_nl_acl_add(acl, rule, before ? nla_get_u32(before) : 0,
+				     &id) : -ENOMEM;
+	if (err) {
+		kmqtt_acl_rule_free(rule);
+		nlmsg_free(msg);
+		if (err == -ENOENT)
+			kmqtt_nl_fail(info->extack, before, "no rule of that number", err);
+		if (err == -ENOSPC)
+			kmqtt_nl_fail(info->extack, NULL, "too many rules", err);
+		return err;
+	}
+	return kmqtt_nl_reply_send(info, msg, head,
+				   nla_put_u32(msg, KMQTT_A_ACL_ID, id));
+}
+
+int kmqtt_nl_acl_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *id = info->attrs[KMQTT_A_ACL_ID];
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_ACL_ID))
+		return -EINVAL;
+	mutex_lock(&kmqtt_nl_acl_lock);
+	err = kmqtt_acl_del(&kmqtt_nl_kn(info)->broker.acl, nla_get_u32(id));
+	if (!err)
+		atomic_inc(&kmqtt_nl_acl_generation);
+	mutex_unlock(&kmqtt_nl_acl_lock);
+	if (err == -ENOENT)
+		kmqtt_nl_fail(info->extack, id, "no rule of that number", err);
+	return err;
+}
+
+int kmqtt_nl_acl_flush_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	mutex_lock(&kmqtt_nl_acl_lock);
+	kmqtt_acl_flush(&kmqtt_nl_kn(info)->broker.acl);
+	atomic_inc(&kmqtt_nl_acl_generation);
+	mutex_unlock(&kmqtt_nl_acl_lock);
+	return 0;
+}
+
+static int kmqtt_nl_put_rule(struct sk_buff *skb, struct user_namespace *user_ns,
+			     const struct kmqtt_acl_rule *rule)
+{
+	int err = nla_put_u32(skb, KMQTT_A_ACL_ID, rule->id) ?:
+		  nla_put_u32(skb, KMQTT_A_ACL_WHO, rule->subject) ?:
+		  nla_put_u32(skb, KMQTT_A_ACL_ACCESS, rule->access) ?:
+		  nla_put_u8(skb, KMQTT_A_ACL_ALLOW, rule->allow) ?:
+		  kmqtt_nl_put_str(skb, KMQTT_A_ACL_NAME, rule->name) ?:
+		  kmqtt_nl_put_text(skb, KMQTT_A_ACL_FILTER, rule->filter,
+				    rule->filter_len);
+
+	if (!err && rule->subject == KMQTT_ACL_UID)
+		err = nla_put_u32(skb, KMQTT_A_ACL_UID,
+				  from_kuid_munged(user_ns, rule->uid));
+	if (!err && rule->subject == KMQTT_ACL_GID)
+		err = nla_put_u32(skb, KMQTT_A_ACL_GID,
+				  from_kgid_munged(user_ns, rule->gid));
+	return err;
+}
+
+static int kmqtt_nl_dump_rule(void *arg, const struct kmqtt_acl_rule *rule)
+{
+	struct kmqtt_nl_acl_walk *walk = arg;
+	size_t need = rule->filter_len + (rule->name ? strlen(rule->name) : 0);
+	struct user_namespace *user_ns = kmqtt_nl_user_ns(walk->cb->skb);
+	void *head;
+
+	head = kmqtt_nl_dump_begin(walk->skb, walk->cb, need);
+	if (!head)
+		return 1;
+	walk->err = kmqtt_nl_dump_end(walk->skb, walk->cb, head,
+				      kmqtt_nl_put_rule(walk->skb, user_ns, rule));
+	return walk->err;
+}
+
+int kmqtt_nl_acl_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct kmqtt_nl_acl_walk walk = { .skb = skb, .cb = cb };
+	struct kmqtt_acl *acl = &kmqtt_nl_dump_kn(cb)->broker.acl;
+	struct kmqtt_nl_acl_ctx *ctx = (void *)cb->ctx;
+
+	cb->seq = atomic_read(&kmqtt_nl_acl_generation);
+	ctx->index = kmqtt_acl_walk(acl, ctx->index, kmqtt_nl_dump_rule, &walk);
+	return skb->len ?: walk.err;
+}

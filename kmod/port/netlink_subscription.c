@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Netlink: who has subscribed to what. */
+#include <linux/slab.h>
+
+#include "core/tree.h"
+#include "port/netlink.h"
+
+/**
+ * struct kmqtt_nl_sub_ctx - where a dump of subscriptions goes on
+ * @number:	session with this number
+ * @index:	subscriptions of it that were shown
+ */
+struct kmqtt_nl_sub_ctx {
+	unsigned long number;
+	unsigned int index;
+};
+
+/* A filter too long for an attribute is cut off. tree->lock held. */
+static int kmqtt_nl_put_cut_filter(struct sk_buff *skb,
+				   const struct kmqtt_sub *sub, u32 len)
+{
+	u8 *buf = kvmalloc(len, GFP_KERNEL);
+	int err;
+
+	if (!buf)
+		return -ENOMEM;
+	kmqtt_sub_filter(sub, buf, len);
+	err = kmqtt_nl_put_text(skb, KMQTT_A_SUBSCRIPTION_FILTER, buf, len);
+	kvfree(buf);
+	return err;
+}
+
+static int kmqtt_nl_put_filter(struct sk_buff *skb, const struct kmqtt_sub *sub,
+			       u32 len)
+{
+	struct nlattr *attr;
+
+	if (len > KMQTT_TEXT_LEN)
+		return kmqtt_nl_put_cut_filter(skb, sub, len);
+	attr = nla_reserve(skb, KMQTT_A_SUBSCRIPTION_FILTER, len + 1);
+	if (!attr)
+		return -EMSGSIZE;
+	kmqtt_sub_filter(sub, nla_data(attr), len);
+	((char *)nla_data(attr))[len] = '\0';
+	return 0;
+}
+
+/* Return: 0, or -EMSGSIZE if it has to wait for the next message */
+static int kmqtt_nl_dump_sub(struct sk_buff *skb, struct netlink_callback *cb,
+			     const struct kmqtt_sub *sub)
+{
+	const struct kmqtt_sub_opts *o = &sub->opts;
+	u32 len = kmqtt_sub_filter(sub, NULL, 0);
+	void *head;
+	int err;
+
+	head = kmqtt_nl_dump_begin(skb, cb, KMQTT_NAME_MAX + len);
+	if (!head)
+		return -EMSGSIZE;
+	err = kmqtt_nl_put_str(skb, KMQTT_A_SUBSCRIPTION_SESSION,
+			       sub->session->name) ?:
+	      kmqtt_nl_put_filter(skb, sub, len) ?:
+	      nla_put_u8(skb, KMQTT_A_SUBSCRIPTION_QOS, o->qos) ?:
+	      nla_put_u8(skb, KMQTT_A_SUBSCRIPTION_NO_LOCAL, o->no_local) ?:
+	      nla_put_u8(skb, KMQTT_A_SUBSCRIPTION_RETAIN_AS_PUBLISHED,
+			 o->retain_as_published) ?:
+	      nla_put_u8(skb, KMQTT_A_SUBSCRIPTION_RETAIN_HANDLING,
+			 o->retain_handling);
+	if (!err && o->sub_id)
+		err = nla_put_u32(skb, KMQTT_A_SUBSCRIPTION_ID, o->sub_id);
+	return kmqtt_nl_dump_end(skb, cb, head, err);
+}
+
+/* Shows the subscriptions of a session that are left. Return: as above */
+static int kmqtt_nl_dump_subs(struct sk_buff *skb, struct netlink_callback *cb,
+			      struct kmqtt_session *s)
+{
+	struct kmqtt_nl_sub_ctx *ctx = (void *)cb->ctx;
+	struct kmqtt_tree *tree = &s->broker->tree;
+	const struct kmqtt_sub *sub;
+	unsigned int index = 0;
+	int err = 0;
+
+	mutex_lock(&tree->lock);
+	list_for_each_entry(sub, &s->subs, session_link) {
+		if (index++ < ctx->index)
+			continue;
+		err = kmqtt_nl_dump_sub(skb, cb, sub);
+		if (err)
+			break;
+		ctx->index = index;
+	}
+	mutex_unlock(&tree->lock);
+	return err;
+}
+
+/* Return: as above */
+static int kmqtt_nl_dump_all_subs(struct sk_buff *skb,
+				  struct netlink_callback *cb)
+{
+	struct kmqtt_broker *b = &kmqtt_nl_dump_kn(cb)->broker;
+	struct kmqtt_nl_sub_ctx *ctx = (void *)cb->ctx;
+	struct kmqtt_session *s;
+	int err;
+
+	/* the one that is under way, unless it is gone, or else the next one */
+	while ((s = kmqtt_session_next(b, ctx->number ? ctx->number - 1 : 0))) {
+		if (s->number != ctx->number) {
+			ctx->number = s->number;
+			ctx->index = 0;
+		}
+		err = kmqtt_nl_dump_subs(skb, cb, s);
+		kmqtt_session_put(s);
+		if (err)
+			return err;
+		ctx->number++;
+		ctx->index = 0;
+	}
+	return 0;
+}
+
+int kmqtt_nl_subscription_get_dumpit(struct sk_buff *skb,
+				     struct netlink_callback *cb)
+{
+	struct nlattr **attrs = genl_info_dump(cb)->attrs;
+	struct nlattr *name = attrs[KMQTT_A_SUBSCRIPTION_SESSION];
+	struct kmqtt_session *s;
+	int err;
+
+	if (name) {
+		s = kmqtt_session_find(&kmqtt_nl_dump_kn(cb)->broker,
+				       nla_data(name));
+		if (!s)
+			return kmqtt_nl_fail(cb->extack, name,
+					     "no session of that name", -ENOENT);
+		err = kmqtt_nl_dump_subs(skb, cb, s);
+		kmqtt_session_put(s);
+	} else {
+		err = kmqtt_nl_dump_all_subs(skb, cb);
+	}
+	return skb->len ?: err;
+}
