@@ -54,7 +54,7 @@ static int print_nested(struct args *args)
 	out_object_end();
 	out_object_begin(NULL);
 	out_line(0);
-	out_limit("s", NULL, 0, 0);
+	out_uint_or("s", NULL, 0, 0, "none");
 	out_object_end();
 	out_array_end();
 	return STATUS_OK;
@@ -150,7 +150,7 @@ static void test_nested(void)
 	const struct run *r;
 
 	ok(!strcmp(run(print_nested, "")->out,
-		   "head: number 5\n    switch on\nunlimited\n"),
+		   "head: number 5\n    switch on\nnone\n"),
 	   "brackets as text");
 	out_options.json = true;
 	r = run(print_nested, "");

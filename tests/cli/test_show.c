@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/kmqtt_netlink.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "harness.h"
@@ -257,6 +258,70 @@ static void test_retained(void)
 		 "'user_properties':[['a','b']]}]\n"));
 }
 
+/* An answer with no more than what an uplink must have. */
+static struct nlmsghdr *answer_named(uint8_t cmd)
+{
+	struct nlmsghdr *nlh;
+
+	reply_to(cmd == KMQTT_CMD_EVENT ? 0 : cmd);
+	nlh = reply_begin(cmd);
+	if (cmd == KMQTT_CMD_UPLINK_GET)
+		nl_put_str(nlh, KMQTT_A_UPLINK_NAME, "b1");
+	return nlh;
+}
+
+/*
+ * Each attribute that the kernel may send changes what is printed: none is
+ * forgotten. A set of attributes, and those that only requests or padding have.
+ */
+static void test_complete(int (*main)(struct args *args), uint8_t cmd, int max,
+			  const int *others, size_t count)
+{
+	char without[sizeof(((struct run *)NULL)->out)];
+	const struct run *r;
+	int attr;
+	size_t i;
+
+	answer_named(cmd);
+	out_options.json = true;
+	snprintf(without, sizeof(without), "%s", run(main, "")->out);
+	for (attr = 1; attr <= max; attr++) {
+		for (i = 0; i < count && others[i] != attr;)
+			i++;
+		if (i < count)
+			continue;
+		/* four bytes: a number, a string, or an empty nest */
+		nl_put_u32(answer_named(cmd), attr, '1');
+		r = run(main, "");
+		ok(strcmp(r->out, without), "command %d shows attribute %d",
+		   cmd, attr);
+	}
+	out_options.json = false;
+}
+
+#define COMPLETE(main, cmd, set, ...)					\
+	test_complete(main, KMQTT_CMD_##cmd, KMQTT_A_##set##_MAX,	\
+		      (const int[]){ __VA_ARGS__ },			\
+		      sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
+
+static void test_all_complete(void)
+{
+	COMPLETE(switch_show_main, SWITCH_GET, SWITCH, KMQTT_A_SWITCH_PAD);
+	COMPLETE(session_main, SESSION_GET, SESSION, KMQTT_A_SESSION_PAD,
+		 KMQTT_A_SESSION_REASON);
+	COMPLETE(subscription_main, SUBSCRIPTION_GET, SUBSCRIPTION, 0);
+	COMPLETE(retained_main, RETAINED_GET, RETAINED, KMQTT_A_RETAINED_PAD,
+		 KMQTT_A_RETAINED_FILTER, KMQTT_A_RETAINED_CLEARED,
+		 KMQTT_A_RETAINED_PROPERTIES);
+	COMPLETE(acl_main, ACL_GET, ACL, KMQTT_A_ACL_BEFORE);
+	COMPLETE(stats_main, STATS_GET, STATS, KMQTT_A_STATS_PAD);
+	COMPLETE(monitor_main, EVENT, EVENT, KMQTT_A_EVENT_PAD);
+	COMPLETE(uplink_main, UPLINK_GET, UPLINK, KMQTT_A_UPLINK_PAD,
+		 KMQTT_A_UPLINK_NAME, KMQTT_A_UPLINK_PASSWORD,
+		 KMQTT_A_UPLINK_FD, KMQTT_A_UPLINK_EARLY_DATA,
+		 KMQTT_A_UPLINK_TOPICS);
+}
+
 void test_show(void)
 {
 	test_switch();
@@ -268,4 +333,5 @@ void test_show(void)
 		 "'who':'uid','uid':0}]\n"));
 	test_uplink();
 	test_events();
+	test_all_complete();
 }

@@ -173,7 +173,10 @@ static void show_number(const struct nlattr *attr, const struct field *f)
 			out_uint(f->key, f->label, v);
 		break;
 	case FIELD_LIMIT:
-		out_limit(f->key, f->label, v, 0);
+		out_uint_or(f->key, f->label, v, 0, "unlimited");
+		break;
+	case FIELD_DEFAULT:
+		out_uint_or(f->key, f->label, v, 0, "default");
 		break;
 	case FIELD_CHOICE:
 		word = words_find(f->words, v);

@@ -15,6 +15,7 @@ struct nlmsghdr;
  * @FIELD_UINT:		number
  * @FIELD_COUNT:	number; in text only if it is not 0
  * @FIELD_LIMIT:	number; 0 is `unlimited` in text
+ * @FIELD_DEFAULT:	number; 0 is `default` in text: what the switch has
  * @FIELD_BOOL:		on or off
  * @FIELD_FLAG:		its label, or nothing
  * @FIELD_SECONDS:	duration
@@ -30,6 +31,7 @@ enum field_type {
 	FIELD_UINT,
 	FIELD_COUNT,
 	FIELD_LIMIT,
+	FIELD_DEFAULT,
 	FIELD_BOOL,
 	FIELD_FLAG,
 	FIELD_SECONDS,

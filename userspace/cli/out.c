@@ -319,13 +319,13 @@ void out_seconds(const char *key, const char *label, uint64_t seconds)
 		printf("%us", s);
 }
 
-void out_limit(const char *key, const char *label, uint64_t value,
-	       uint64_t none)
+void out_uint_or(const char *key, const char *label, uint64_t value,
+		 uint64_t special, const char *word)
 {
-	if (out_options.json || value != none)
+	if (out_options.json || value != special)
 		out_uint(key, label, value);
 	else
-		out_str(key, label, "unlimited");
+		out_str(key, label, word);
 }
 
 void out_flush(void)

@@ -105,14 +105,15 @@ void out_flag(const char *key, const char *label, bool value);
 void out_seconds(const char *key, const char *label, uint64_t seconds);
 
 /**
- * out_limit() - a number of which one value means that there is no limit
+ * out_uint_or() - a number of which one value has a meaning of its own
  * @key:	see out_string()
  * @label:	see out_string()
  * @value:	the number
- * @none:	which value means "no limit"; shown as `unlimited` in text
+ * @special:	that one value
+ * @word:	what is shown for it in text
  */
-void out_limit(const char *key, const char *label, uint64_t value,
-	       uint64_t none);
+void out_uint_or(const char *key, const char *label, uint64_t value,
+		 uint64_t special, const char *word);
 
 /** out_flush() - ends the line and sends what was printed: for live output */
 void out_flush(void);
