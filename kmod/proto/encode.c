@@ -264,7 +264,7 @@ static int head_props_size(const struct kmqtt_publish_head *h)
 	return size;
 }
 
-static u8 *put_head_props(u8 *p, const struct kmqtt_publish_head *h)
+static void put_head_props(u8 *p, const struct kmqtt_publish_head *h)
 {
 	u32 i;
 
@@ -273,12 +273,11 @@ static u8 *put_head_props(u8 *p, const struct kmqtt_publish_head *h)
 	for (i = 0; i < h->n_sub_ids; i++)
 		p = kmqtt_prop_put_varint(p, KMQTT_PROP_SUBSCRIPTION_ID, h->sub_ids[i]);
 	if (h->topic_alias)
-		p = kmqtt_prop_put_u16(p, KMQTT_PROP_TOPIC_ALIAS, h->topic_alias);
-	return p;
+		kmqtt_prop_put_u16(p, KMQTT_PROP_TOPIC_ALIAS, h->topic_alias);
 }
 
-static u8 *put_head(u8 *p, u8 version, const struct kmqtt_publish_head *h, u32 remaining,
-		    u32 props_len)
+static void put_head(u8 *p, u8 version, const struct kmqtt_publish_head *h, u32 remaining,
+		     u32 props_len)
 {
 	*p++ = publish_byte(h->dup, h->qos, h->retain);
 	p = kmqtt_varint_encode(p, remaining);
@@ -292,8 +291,7 @@ static u8 *put_head(u8 *p, u8 version, const struct kmqtt_publish_head *h, u32 r
 		p += 2;
 	}
 	if (version >= KMQTT_V5)
-		p = put_head_props(kmqtt_varint_encode(p, props_len), h);
-	return p;
+		put_head_props(kmqtt_varint_encode(p, props_len), h);
 }
 
 int kmqtt_publish_head_encode(u8 *buf, size_t cap, u8 version,

@@ -10,76 +10,65 @@
 #define DISCONNECT BIT(KMQTT_DISCONNECT)
 #define AUTH BIT(KMQTT_AUTH)
 
-/* Table 2-6: names, and the packets in which the code may stand. */
+/* Table 2-6, by reason code: its name, and the packets in which it may stand. */
 static const struct {
-	u8 rc;
-	u16 packets;
 	const char *name;
+	u16 packets;
 } reasons[] = {
-	{ 0x00, CONNACK | PUBACK | PUBREL | SUBACK | UNSUBACK | DISCONNECT | AUTH, "Success" },
-	{ 0x01, SUBACK, "Granted QoS 1" },
-	{ 0x02, SUBACK, "Granted QoS 2" },
-	{ 0x04, DISCONNECT, "Disconnect with Will Message" },
-	{ 0x10, PUBACK, "No matching subscribers" },
-	{ 0x11, UNSUBACK, "No subscription existed" },
-	{ 0x18, AUTH, "Continue authentication" },
-	{ 0x19, AUTH, "Re-authenticate" },
-	{ 0x80, CONNACK | PUBACK | SUBACK | UNSUBACK | DISCONNECT, "Unspecified error" },
-	{ 0x81, CONNACK | DISCONNECT, "Malformed Packet" },
-	{ 0x82, CONNACK | DISCONNECT, "Protocol Error" },
-	{ 0x83, CONNACK | PUBACK | SUBACK | UNSUBACK | DISCONNECT,
-	  "Implementation specific error" },
-	{ 0x84, CONNACK, "Unsupported Protocol Version" },
-	{ 0x85, CONNACK, "Client Identifier not valid" },
-	{ 0x86, CONNACK, "Bad User Name or Password" },
-	{ 0x87, CONNACK | PUBACK | SUBACK | UNSUBACK | DISCONNECT, "Not authorized" },
-	{ 0x88, CONNACK, "Server unavailable" },
-	{ 0x89, CONNACK | DISCONNECT, "Server busy" },
-	{ 0x8a, CONNACK, "Banned" },
-	{ 0x8b, DISCONNECT, "Server shutting down" },
-	{ 0x8c, CONNACK | DISCONNECT, "Bad authentication method" },
-	{ 0x8d, DISCONNECT, "Keep Alive timeout" },
-	{ 0x8e, DISCONNECT, "Session taken over" },
-	{ 0x8f, SUBACK | UNSUBACK | DISCONNECT, "Topic Filter invalid" },
-	{ 0x90, CONNACK | PUBACK | DISCONNECT, "Topic Name invalid" },
-	{ 0x91, PUBACK | SUBACK | UNSUBACK, "Packet Identifier in use" },
-	{ 0x92, PUBREL, "Packet Identifier not found" },
-	{ 0x93, DISCONNECT, "Receive Maximum exceeded" },
-	{ 0x94, DISCONNECT, "Topic Alias invalid" },
-	{ 0x95, CONNACK | DISCONNECT, "Packet too large" },
-	{ 0x96, DISCONNECT, "Message rate too high" },
-	{ 0x97, CONNACK | PUBACK | SUBACK | DISCONNECT, "Quota exceeded" },
-	{ 0x98, DISCONNECT, "Administrative action" },
-	{ 0x99, CONNACK | PUBACK | DISCONNECT, "Payload format invalid" },
-	{ 0x9a, CONNACK | DISCONNECT, "Retain not supported" },
-	{ 0x9b, CONNACK | DISCONNECT, "QoS not supported" },
-	{ 0x9c, CONNACK | DISCONNECT, "Use another server" },
-	{ 0x9d, CONNACK | DISCONNECT, "Server moved" },
-	{ 0x9e, SUBACK | DISCONNECT, "Shared Subscriptions not supported" },
-	{ 0x9f, CONNACK | DISCONNECT, "Connection rate exceeded" },
-	{ 0xa0, DISCONNECT, "Maximum connect time" },
-	{ 0xa1, SUBACK | DISCONNECT, "Subscription Identifiers not supported" },
-	{ 0xa2, SUBACK | DISCONNECT, "Wildcard Subscriptions not supported" },
+	[0x00] = { "Success", CONNACK | PUBACK | PUBREL | SUBACK | UNSUBACK | DISCONNECT | AUTH },
+	[0x01] = { "Granted QoS 1", SUBACK },
+	[0x02] = { "Granted QoS 2", SUBACK },
+	[0x04] = { "Disconnect with Will Message", DISCONNECT },
+	[0x10] = { "No matching subscribers", PUBACK },
+	[0x11] = { "No subscription existed", UNSUBACK },
+	[0x18] = { "Continue authentication", AUTH },
+	[0x19] = { "Re-authenticate", AUTH },
+	[0x80] = { "Unspecified error", CONNACK | PUBACK | SUBACK | UNSUBACK | DISCONNECT },
+	[0x81] = { "Malformed Packet", CONNACK | DISCONNECT },
+	[0x82] = { "Protocol Error", CONNACK | DISCONNECT },
+	[0x83] = { "Implementation specific error",
+		   CONNACK | PUBACK | SUBACK | UNSUBACK | DISCONNECT },
+	[0x84] = { "Unsupported Protocol Version", CONNACK },
+	[0x85] = { "Client Identifier not valid", CONNACK },
+	[0x86] = { "Bad User Name or Password", CONNACK },
+	[0x87] = { "Not authorized", CONNACK | PUBACK | SUBACK | UNSUBACK | DISCONNECT },
+	[0x88] = { "Server unavailable", CONNACK },
+	[0x89] = { "Server busy", CONNACK | DISCONNECT },
+	[0x8a] = { "Banned", CONNACK },
+	[0x8b] = { "Server shutting down", DISCONNECT },
+	[0x8c] = { "Bad authentication method", CONNACK | DISCONNECT },
+	[0x8d] = { "Keep Alive timeout", DISCONNECT },
+	[0x8e] = { "Session taken over", DISCONNECT },
+	[0x8f] = { "Topic Filter invalid", SUBACK | UNSUBACK | DISCONNECT },
+	[0x90] = { "Topic Name invalid", CONNACK | PUBACK | DISCONNECT },
+	[0x91] = { "Packet Identifier in use", PUBACK | SUBACK | UNSUBACK },
+	[0x92] = { "Packet Identifier not found", PUBREL },
+	[0x93] = { "Receive Maximum exceeded", DISCONNECT },
+	[0x94] = { "Topic Alias invalid", DISCONNECT },
+	[0x95] = { "Packet too large", CONNACK | DISCONNECT },
+	[0x96] = { "Message rate too high", DISCONNECT },
+	[0x97] = { "Quota exceeded", CONNACK | PUBACK | SUBACK | DISCONNECT },
+	[0x98] = { "Administrative action", DISCONNECT },
+	[0x99] = { "Payload format invalid", CONNACK | PUBACK | DISCONNECT },
+	[0x9a] = { "Retain not supported", CONNACK | DISCONNECT },
+	[0x9b] = { "QoS not supported", CONNACK | DISCONNECT },
+	[0x9c] = { "Use another server", CONNACK | DISCONNECT },
+	[0x9d] = { "Server moved", CONNACK | DISCONNECT },
+	[0x9e] = { "Shared Subscriptions not supported", SUBACK | DISCONNECT },
+	[0x9f] = { "Connection rate exceeded", CONNACK | DISCONNECT },
+	[0xa0] = { "Maximum connect time", DISCONNECT },
+	[0xa1] = { "Subscription Identifiers not supported", SUBACK | DISCONNECT },
+	[0xa2] = { "Wildcard Subscriptions not supported", SUBACK | DISCONNECT },
 };
 
 const char *kmqtt_reason_name(u8 rc)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(reasons); i++)
-		if (reasons[i].rc == rc)
-			return reasons[i].name;
-	return "Unknown";
+	return rc < ARRAY_SIZE(reasons) && reasons[rc].name ? reasons[rc].name : "Unknown";
 }
 
 bool kmqtt_reason_allowed(u8 type, u8 rc)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(reasons); i++)
-		if (reasons[i].rc == rc)
-			return type <= KMQTT_AUTH && reasons[i].packets & BIT(type);
-	return false;
+	return type <= KMQTT_AUTH && rc < ARRAY_SIZE(reasons) && reasons[rc].packets & BIT(type);
 }
 
 const char *kmqtt_packet_name(u8 type)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Test data: bytes in blocks of exactly their size, so that the sanitizer sees what reads beyond. */
+/* Test data: bytes in blocks of exactly their size, so that a sanitizer sees who reads beyond. */
 #ifndef KMQTT_TESTS_BYTES_H
 #define KMQTT_TESTS_BYTES_H
 

@@ -31,11 +31,11 @@ static void test_connect(void)
 		ok(kmqtt_connect_encode(NULL, 0, &c) == (want), "encode CONNECT: %s", name); \
 	} while (0)
 
-	CONNECT_IS(18, 3, , "3.1");
-	CONNECT_IS(16, 4, , "3.1.1");
-	CONNECT_IS(17, 5, , "5.0");
-	CONNECT_IS(-EINVAL, 2, , "version 2");
-	CONNECT_IS(-EINVAL, 6, , "version 6");
+	CONNECT_IS(18, 3, (void)0, "3.1");
+	CONNECT_IS(16, 4, (void)0, "3.1.1");
+	CONNECT_IS(17, 5, (void)0, "5.0");
+	CONNECT_IS(-EINVAL, 2, (void)0, "version 2");
+	CONNECT_IS(-EINVAL, 6, (void)0, "version 6");
 	CONNECT_IS(-EINVAL, 5, c.bridge = true, "5.0 as a bridge");
 	CONNECT_IS(-EINVAL, 4, c.password = text_view("p"), "3.1.1, password without user name");
 	CONNECT_IS(20, 5, c.password = text_view("p"), "5.0, password without user name");
@@ -89,7 +89,7 @@ static void test_props_encode(void)
 		   "reason string too long");
 	CONNACK_IS(-EINVAL, AUTH_DATA, c.props.auth_data = text_view("d"), "data without method");
 	CONNACK_IS(-EINVAL, SUBSCRIPTION_ID, c.props.sub_id = 1, "not in a CONNACK");
-	CONNACK_IS(-EINVAL, ID_END, , "an identifier that does not exist");
+	CONNACK_IS(-EINVAL, ID_END, (void)0, "an identifier that does not exist");
 #undef CONNACK_IS
 
 	kmqtt_props_init(&d.props);
@@ -227,6 +227,10 @@ static void test_acks(void)
 	c.session_present = false;
 	ok(kmqtt_connack_encode(buf, sizeof(buf), 4, &c) == 4 && buf[3] == 5,
 	   "encode CONNACK: return code");
+	ok(kmqtt_connack_encode(buf, sizeof(buf), 6, &c) == -EINVAL, "encode CONNACK: version 6");
+	c.reason = 0x8e;
+	ok(kmqtt_connack_encode(buf, sizeof(buf), 5, &c) == -EINVAL,
+	   "encode CONNACK: reason of another packet");
 	ok(kmqtt_ping_encode(buf, 1, KMQTT_PINGREQ) == -ENOSPC &&
 	   kmqtt_ping_encode(buf, 2, KMQTT_PUBLISH) == -EINVAL, "encode PINGREQ: refusals");
 }
@@ -347,8 +351,9 @@ static void test_head_refusals(void)
 		   "PUBLISH head: %s", name); \
 	} while (0)
 
-	HEAD_IS(6, , "smallest");
+	HEAD_IS(6, (void)0, "smallest");
 	HEAD_IS(-EINVAL, h.topic = nothing, "no topic and no alias");
+	HEAD_IS(65542, h.topic.len = KMQTT_STRING_MAX, "longest topic");
 	HEAD_IS(-EMSGSIZE, h.topic.len = KMQTT_STRING_MAX + 1, "topic too long");
 	HEAD_IS(-EINVAL, h.qos = 1, "packet id 0");
 	HEAD_IS(-EINVAL, h.qos = 3; h.packet_id = 1, "QoS 3");

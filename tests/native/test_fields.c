@@ -84,8 +84,8 @@ static void test_connack(void)
 	u8 rc;
 
 	b = decode(0x20, KMQTT_V5, "01 00 03 21 0007", &a, &rc);
-	ok(!rc && a.connack.session_present && !a.connack.reason && a.connack.props.receive_max == 7,
-	   "CONNACK: 5.0");
+	ok(!rc && a.connack.session_present && !a.connack.reason &&
+	   a.connack.props.receive_max == 7, "CONNACK: 5.0");
 	bytes_free(&b);
 	b = decode(0x20, KMQTT_V311, "00 04", &a, &rc);
 	ok(!rc && !a.connack.session_present && a.connack.reason == 0x86,
@@ -134,6 +134,11 @@ static void test_publish_head(void)
 	b = bytes_parse("0003'a/b' 0001 7f");
 	ok(kmqtt_publish_head_decode(&f, b.data, b.len, KMQTT_V5, &pub, &rc) == -EINVAL &&
 	   rc == 0x81, "PUBLISH head: properties that cannot fit are refused at once");
+	bytes_free(&b);
+	f.remaining = 8;
+	b = bytes_parse("0003'a/b' 0001 80");
+	ok(kmqtt_publish_head_decode(&f, b.data, b.len, KMQTT_V5, &pub, &rc) == -EINVAL &&
+	   rc == 0x81, "PUBLISH head: a Property Length that goes on behind the packet");
 	bytes_free(&b);
 }
 

@@ -52,11 +52,17 @@ static void test_allowed(void)
 
 static void test_names(void)
 {
-	u32 named = 0;
+	u32 named = 0, twice = 0;
 
 	for (u32 rc = 0; rc < 256; rc++)
 		named += strcmp(kmqtt_reason_name((u8)rc), "Unknown") != 0;
 	ok(named == 43, "reason: 43 codes have a name, %u here", named);
+	for (u32 rc = 0; rc < 256; rc++)
+		for (u32 other = 0; other < rc; other++)
+			twice += strcmp(kmqtt_reason_name((u8)rc), "Unknown") &&
+				 !strcmp(kmqtt_reason_name((u8)rc),
+					 kmqtt_reason_name((u8)other));
+	ok(!twice, "reason: no two have the same name");
 	ok(!strcmp(kmqtt_reason_name(0x00), "Success") &&
 	   !strcmp(kmqtt_reason_name(0x8e), "Session taken over") &&
 	   !strcmp(kmqtt_reason_name(0xa2), "Wildcard Subscriptions not supported"),

@@ -33,22 +33,25 @@ static const char * const bad_filters[] = {
 	"'$share/g/' @200'/'",
 };
 
+static void each(const char * const *texts, size_t n, bool (*valid)(const u8 *s, size_t len),
+		 bool want, const char *what)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct bytes b = bytes_parse(texts[i]);
+
+		ok(valid(b.data, b.len) == want, "%s: %s", what, texts[i]);
+		bytes_free(&b);
+	}
+}
+
 static void test_valid(void)
 {
-	struct bytes b;
-
-#define EACH(list, call, want, what) \
-	for (size_t i = 0; i < ARRAY_SIZE(list); i++) { \
-		b = bytes_parse((list)[i]); \
-		ok(call(b.data, b.len) == (want), what " %s", (list)[i]); \
-		bytes_free(&b); \
-	}
-
-	EACH(good_names, kmqtt_topic_name_valid, true, "topic name:")
-	EACH(bad_names, kmqtt_topic_name_valid, false, "no topic name:")
-	EACH(good_filters, kmqtt_topic_filter_valid, true, "topic filter:")
-	EACH(bad_filters, kmqtt_topic_filter_valid, false, "no topic filter:")
-#undef EACH
+	each(good_names, ARRAY_SIZE(good_names), kmqtt_topic_name_valid, true, "topic name");
+	each(bad_names, ARRAY_SIZE(bad_names), kmqtt_topic_name_valid, false, "no topic name");
+	each(good_filters, ARRAY_SIZE(good_filters), kmqtt_topic_filter_valid, true,
+	     "topic filter");
+	each(bad_filters, ARRAY_SIZE(bad_filters), kmqtt_topic_filter_valid, false,
+	     "no topic filter");
 }
 
 static void test_share(void)
@@ -58,8 +61,8 @@ static void test_share(void)
 		const char *name;
 		const char *filter;
 	} cases[] = {
-		{ "$share/g/a/b", "g", "a/b" }, { "$share/g/#", "g", "#" }, { "$share/g//", "g", "/" },
-		{ "a/b", NULL, "a/b" }, { "$share", NULL, "$share" },
+		{ "$share/g/a/b", "g", "a/b" }, { "$share/g/#", "g", "#" },
+		{ "$share/g//", "g", "/" }, { "a/b", NULL, "a/b" }, { "$share", NULL, "$share" },
 		{ "$shared/g/a", NULL, "$shared/g/a" }, { "$share/g", NULL, "$share/g" },
 		{ "$share/g/", NULL, "$share/g/" }, { "$share//a", NULL, "$share//a" },
 	};
@@ -68,10 +71,14 @@ static void test_share(void)
 		struct bytes b = bytes_copy(cases[i].full, strlen(cases[i].full));
 		struct kmqtt_view name, filter = bytes_view(b);
 		bool shared = kmqtt_share_split(filter, &name, &filter);
+		bool pass = shared == !!cases[i].name;
 
-		ok(shared == !!cases[i].name && kmqtt_view_equal(filter, text_view(cases[i].filter)) &&
-		   (shared ? kmqtt_view_equal(name, text_view(cases[i].name)) : !name.data),
-		   "share: %s", cases[i].full);
+		if (pass && shared)
+			pass = kmqtt_view_equal(name, text_view(cases[i].name));
+		else if (pass)
+			pass = !name.data;
+		ok(pass && kmqtt_view_equal(filter, text_view(cases[i].filter)), "share: %s",
+		   cases[i].full);
 		bytes_free(&b);
 	}
 }
@@ -146,7 +153,8 @@ static void test_examples(void)
 				       text_view(examples[i].topic)) == examples[i].match,
 		   "%s %s %s", examples[i].filter, examples[i].match ? "matches" : "does not match",
 		   examples[i].topic);
-	ok(kmqtt_filter_has_wildcard(text_view("a/+")) && kmqtt_filter_has_wildcard(text_view("#")) &&
+	ok(kmqtt_filter_has_wildcard(text_view("a/+")) &&
+	   kmqtt_filter_has_wildcard(text_view("#")) &&
 	   !kmqtt_filter_has_wildcard(text_view("a/b")), "has a wildcard");
 }
 
@@ -197,12 +205,12 @@ static u32 enumerate(struct path *out, const char * const *words, u32 n_words, u
 	return n;
 }
 
-static const char * const topic_words[] = { "", "a", "b", "z", "$a" };
-static const char * const filter_words[] = { "", "a", "b", "+", "$a", "#" };
+static const char * const topic_words[] = { "", "a", "z", "$a" };
+static const char * const filter_words[] = { "", "a", "+", "$a", "#" };
 
 /* Topics one level deeper than any filter, and with a word that no filter has. */
-#define MAX_TOPICS 800
-#define MAX_FILTERS 300
+#define MAX_TOPICS 1400
+#define MAX_FILTERS 800
 
 static void test_twins(void)
 {
@@ -211,8 +219,8 @@ static void test_twins(void)
 	bool (*matches)[MAX_TOPICS] = calloc(MAX_FILTERS, sizeof(*matches));
 	u32 n_topics, n_filters, wrong = 0, n = 0, i, j, k;
 
-	n_topics = enumerate(topics, topic_words, ARRAY_SIZE(topic_words), 4);
-	n_filters = enumerate(filters, filter_words, ARRAY_SIZE(filter_words), 3);
+	n_topics = enumerate(topics, topic_words, ARRAY_SIZE(topic_words), 5);
+	n_filters = enumerate(filters, filter_words, ARRAY_SIZE(filter_words), 4);
 	for (i = 0; i < n_filters; i++)
 		if (kmqtt_topic_filter_valid(filters[i].text, filters[i].len))
 			filters[n++] = filters[i];
