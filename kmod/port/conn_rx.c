@@ -350,6 +350,16 @@ static void kmqtt_rx_count(struct kmqtt_conn *conn, u64 bytes, u64 packets)
 		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_PACKETS_RECEIVED, packets);
 }
 
+/* The stream has ended, or broke. That is no error if we have closed our side. */
+static void kmqtt_rx_ended(struct kmqtt_conn *conn, int ret)
+{
+	if (!ret || ret == -EPIPE)
+		set_bit(KMQTT_CONN_EOF, &conn->flags);
+	set_bit(KMQTT_CONN_FAILED, &conn->flags);
+	if (!test_bit(KMQTT_CONN_FINISHING, &conn->flags) && !conn->error && !conn->reason)
+		conn->error = ret ? -ret : EPIPE;
+}
+
 bool kmqtt_conn_rx(struct kmqtt_conn *conn)
 {
 	u64 bytes = conn->bytes_received, packets = conn->packets_received;
@@ -378,13 +388,8 @@ bool kmqtt_conn_rx(struct kmqtt_conn *conn)
 		ret = kmqtt_rx_once(conn, scratch);
 		if (ret == -EAGAIN)
 			break;
-		if (ret <= 0) {
-			if (!ret)
-				set_bit(KMQTT_CONN_EOF, &conn->flags);
-			set_bit(KMQTT_CONN_FAILED, &conn->flags);
-			if (!conn->error && !conn->reason)
-				conn->error = ret ? -ret : EPIPE;
-		}
+		if (ret <= 0)
+			kmqtt_rx_ended(conn, ret);
 	}
 	kmqtt_scratch_put(scratch);
 	kmqtt_rx_count(conn, conn->bytes_received - bytes,

@@ -162,8 +162,12 @@ static int kmqtt_uplink_change(struct kmqtt_net *kn, const char *name,
 static int kmqtt_uplink_change_conf(struct kmqtt_uplink *up, const void *arg,
 				    const char **why)
 {
-	struct kmqtt_uplink_conf *conf = kmqtt_upconf_merge(up->conf, arg, why);
+	const struct kmqtt_uplink_conf *set = arg;
+	struct kmqtt_uplink_conf *conf;
 
+	if (!set->fields)
+		return 0;
+	conf = kmqtt_upconf_merge(up->conf, set, why);
 	if (IS_ERR(conf))
 		return PTR_ERR(conf);
 	kmqtt_upconf_free(up->conf);
@@ -174,8 +178,10 @@ static int kmqtt_uplink_change_conf(struct kmqtt_uplink *up, const void *arg,
 	up->retry_at = jiffies;
 	up->no_bridge = false;
 	up->bounce = rcu_access_pointer(up->link);
-	kfree(up->assigned_id);
-	up->assigned_id = NULL;
+	if (set->fields & KMQTT_UPLINK_CLIENT_ID) {
+		kfree(up->assigned_id);
+		up->assigned_id = NULL;
+	}
 	kmqtt_uplink_tune(up);
 	return 0;
 }

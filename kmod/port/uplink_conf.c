@@ -41,12 +41,6 @@ bool kmqtt_upname_valid(const char *name)
 	return true;
 }
 
-#define KMQTT_UPCONF_TAKE(field, member)			\
-do {								\
-	if (conf->fields & (field))				\
-		to->member = conf->member;			\
-} while (0)
-
 static void kmqtt_upconf_take(struct kmqtt_uplink_conf *to,
 			      const struct kmqtt_uplink_conf *conf)
 {
@@ -54,33 +48,56 @@ static void kmqtt_upconf_take(struct kmqtt_uplink_conf *to,
 		memcpy(to->server, conf->server, sizeof(to->server));
 		to->server_count = conf->server_count;
 	}
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_VERSION, version);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_CLIENT_ID, client_id);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_USERNAME, username);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_PASSWORD, password);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_PASSWORD, password_len);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_KEEPALIVE, keepalive);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_CLEAN, clean);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_SESSION_EXPIRY, session_expiry);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_RECEIVE_MAX, receive_max);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_MAX_PACKET_SIZE, max_packet_size);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_TOPIC_ALIAS_MAX, topic_alias_max);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_MAX_INFLIGHT, max_inflight);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_MAX_QUEUED_MESSAGES, max_queued_messages);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_MAX_QUEUED_BYTES, max_queued_bytes);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_POLICY, policy);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_CONNECT_TIMEOUT, connect_timeout);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_BACKOFF_MIN, backoff_min);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_BACKOFF_MAX, backoff_max);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_STABLE, stable);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_TRY_PRIVATE, try_private);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_BATCH, batch);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_WILL, will_topic);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_WILL, will_payload);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_WILL, will_len);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_WILL, will_delay);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_WILL, will_qos);
-	KMQTT_UPCONF_TAKE(KMQTT_UPLINK_WILL, will_retain);
+	if (conf->fields & KMQTT_UPLINK_VERSION)
+		to->version = conf->version;
+	if (conf->fields & KMQTT_UPLINK_CLIENT_ID)
+		to->client_id = conf->client_id;
+	if (conf->fields & KMQTT_UPLINK_USERNAME)
+		to->username = conf->username;
+	if (conf->fields & KMQTT_UPLINK_PASSWORD) {
+		to->password = conf->password;
+		to->password_len = conf->password_len;
+	}
+	if (conf->fields & KMQTT_UPLINK_KEEPALIVE)
+		to->keepalive = conf->keepalive;
+	if (conf->fields & KMQTT_UPLINK_CLEAN)
+		to->clean = conf->clean;
+	if (conf->fields & KMQTT_UPLINK_SESSION_EXPIRY)
+		to->session_expiry = conf->session_expiry;
+	if (conf->fields & KMQTT_UPLINK_RECEIVE_MAX)
+		to->receive_max = conf->receive_max;
+	if (conf->fields & KMQTT_UPLINK_MAX_PACKET_SIZE)
+		to->max_packet_size = conf->max_packet_size;
+	if (conf->fields & KMQTT_UPLINK_TOPIC_ALIAS_MAX)
+		to->topic_alias_max = conf->topic_alias_max;
+	if (conf->fields & KMQTT_UPLINK_MAX_INFLIGHT)
+		to->max_inflight = conf->max_inflight;
+	if (conf->fields & KMQTT_UPLINK_MAX_QUEUED_MESSAGES)
+		to->max_queued_messages = conf->max_queued_messages;
+	if (conf->fields & KMQTT_UPLINK_MAX_QUEUED_BYTES)
+		to->max_queued_bytes = conf->max_queued_bytes;
+	if (conf->fields & KMQTT_UPLINK_POLICY)
+		to->policy = conf->policy;
+	if (conf->fields & KMQTT_UPLINK_CONNECT_TIMEOUT)
+		to->connect_timeout = conf->connect_timeout;
+	if (conf->fields & KMQTT_UPLINK_BACKOFF_MIN)
+		to->backoff_min = conf->backoff_min;
+	if (conf->fields & KMQTT_UPLINK_BACKOFF_MAX)
+		to->backoff_max = conf->backoff_max;
+	if (conf->fields & KMQTT_UPLINK_STABLE)
+		to->stable = conf->stable;
+	if (conf->fields & KMQTT_UPLINK_TRY_PRIVATE)
+		to->try_private = conf->try_private;
+	if (conf->fields & KMQTT_UPLINK_BATCH)
+		to->batch = conf->batch;
+	if (conf->fields & KMQTT_UPLINK_WILL) {
+		to->will_topic = conf->will_topic;
+		to->will_payload = conf->will_payload;
+		to->will_len = conf->will_len;
+		to->will_delay = conf->will_delay;
+		to->will_qos = conf->will_qos;
+		to->will_retain = conf->will_retain;
+	}
 	to->fields |= conf->fields;
 }
 

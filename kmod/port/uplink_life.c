@@ -359,6 +359,11 @@ void kmqtt_uplink_life(struct work_struct *work)
 	wake_up_all(&up->idle);
 }
 
+static bool kmqtt_uplink_is_down(const struct kmqtt_uplink *up)
+{
+	return !rcu_access_pointer(up->link) && READ_ONCE(up->state) == KMQTT_UPLINK_DOWN;
+}
+
 /*
  * Two steps: the link and the work item end; then the session, so that no wake-up
  * begins any more, and a grace period later, which is here, none runs.
@@ -371,8 +376,7 @@ void kmqtt_uplink_stop(struct kmqtt_uplink *up, bool abort)
 	up->abort = abort;
 	mutex_unlock(&up->lock);
 	kmqtt_uplink_kick(up);
-	wait_event(up->idle, !rcu_access_pointer(up->link) &&
-			     READ_ONCE(up->state) == KMQTT_UPLINK_DOWN);
+	wait_event(up->idle, kmqtt_uplink_is_down(up));
 	cancel_delayed_work_sync(&up->life);
 	mutex_lock(&up->lock);
 	kmqtt_uptopic_free_all(up);

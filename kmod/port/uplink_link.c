@@ -220,7 +220,7 @@ static int kmqtt_link_packet(struct kmqtt_conn *conn, const struct kmqtt_fixed *
 
 	link->sent_any = true;
 	if (!kmqtt_packet_allowed(f->type, conn->version, true) ||
-	    link->connected == (f->type == KMQTT_CONNACK))
+	    (f->type == KMQTT_CONNACK ? link->connected : !link->connected))
 		return KMQTT_RC_PROTOCOL_ERROR;
 	switch (f->type) {
 	case KMQTT_CONNACK:

@@ -397,8 +397,10 @@ void kmqtt_uplink_kick(struct kmqtt_uplink *up);
 /** kmqtt_uplink_set_state() - and when. uplink->lock held */
 void kmqtt_uplink_set_state(struct kmqtt_uplink *up, u8 state);
 
-/** kmqtt_uplink_session() - make the session if there is none. uplink->lock held.
- * Return: 0 or -errno */
+/**
+ * kmqtt_uplink_session() - make the session if there is none. uplink->lock held.
+ * Return: 0 or -errno
+ */
 int kmqtt_uplink_session(struct kmqtt_uplink *up);
 
 /** kmqtt_uplink_tune() - the session gets what the settings say. uplink->lock held */
@@ -490,8 +492,10 @@ const struct kmqtt_uptopic *kmqtt_uptopic_in(struct kmqtt_uplink *up,
 					     struct kmqtt_view *prefix,
 					     u32 *skip);
 
-/** kmqtt_uptopic_subscribe_all() - local subscriptions of a new session, or, with
- * @retained, let it have what is retained again. uplink->lock held */
+/**
+ * kmqtt_uptopic_subscribe_all() - local subscriptions of a new session, or, with
+ * @retained, let it have what is retained again. uplink->lock held
+ */
 void kmqtt_uptopic_subscribe_all(struct kmqtt_uplink *up, bool retained);
 
 /** kmqtt_uptopic_free_all() - at the end of an uplink; its session is gone */
@@ -503,8 +507,10 @@ void kmqtt_uptopic_free_all(struct kmqtt_uplink *up);
 void kmqtt_upsubs_init(struct kmqtt_upsubs *subs);
 void kmqtt_upsubs_destroy(struct kmqtt_upsubs *subs);
 
-/** kmqtt_upsubs_get() - a topic wants this filter. May be called under tree->lock.
- * Return: 0, -ENOMEM, -ENOSPC */
+/**
+ * kmqtt_upsubs_get() - a topic wants this filter. May be called under tree->lock.
+ * Return: 0, -ENOMEM, -ENOSPC
+ */
 int kmqtt_upsubs_get(struct kmqtt_uptopic *t, struct kmqtt_view filter);
 
 /** kmqtt_upsubs_put() - it does not any more. May be called under tree->lock */
