@@ -65,8 +65,14 @@ def test_json(both, kind, form, pretty):
     assert without_time(ours) == without_time(theirs)
 
 
-def test_json_subscription_identifier(both):
-    theirs, ours = both(PLAIN, "-F", "%j|%S|%5S|%-5S|%05S", sub_id=77)
+# The members are in the order of the wire.
+MIXED = Message("form/mixed", b"x", content_type="a", users=[("k", "v")], response_topic="b",
+                expiry=60)
+
+
+@pytest.mark.parametrize("message", [PLAIN, FULL, MIXED], ids=lambda message: message.topic.decode())
+def test_json_subscription_identifier(both, message):
+    theirs, ours = both(message, "-F", "%j|%S|%5S|%-5S|%05S", sub_id=77)
     assert without_time(ours) == without_time(theirs)
     assert b'"subscription-identifier":77' in ours[0]
 

@@ -250,29 +250,45 @@ static void json_user_props(struct json *j, const struct print *pr)
 	json_close(j);
 }
 
+static const char *prop_name(unsigned int id)
+{
+	switch (id) {
+	case KMQTT_PROP_PAYLOAD_FORMAT:
+		return "payload-format-indicator";
+	case KMQTT_PROP_CONTENT_TYPE:
+		return "content-type";
+	case KMQTT_PROP_RESPONSE_TOPIC:
+		return "response-topic";
+	case KMQTT_PROP_CORRELATION_DATA:
+		return "correlation-data";
+	default:
+		return "subscription-identifier";
+	}
+}
+
 /* In the order in which Mosquitto sends them. */
 static void json_props(struct json *j, const struct print *pr)
 {
-	static const struct {
-		enum kmqtt_prop id;
-		const char *name;
-	} names[] = {
-		{ KMQTT_PROP_CONTENT_TYPE, "content-type" },
-		{ KMQTT_PROP_CORRELATION_DATA, "correlation-data" },
-		{ KMQTT_PROP_RESPONSE_TOPIC, "response-topic" },
-		{ KMQTT_PROP_PAYLOAD_FORMAT, "payload-format-indicator" },
-	};
+	const unsigned char *pos = pr->props.props;
+	const unsigned char *end = pos + pr->props.props_len;
 	struct kmqtt_prop_view prop;
-	size_t i;
+	bool users = false;
 
 	key(j, "properties");
 	json_open(j);
-	if (kmqtt_message_prop(&pr->props, KMQTT_PROP_USER, &prop))
-		json_user_props(j, pr);
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!kmqtt_message_prop(&pr->props, names[i].id, &prop))
+	if (pr->props.sub_id) {
+		key(j, "subscription-identifier");
+		json_number(j, pr->props.sub_id);
+	}
+	while (kmqtt_prop_next(&pos, end, &prop)) {
+		if (prop.id == KMQTT_PROP_USER) {
+			/* All of them are one member, where the first one is. */
+			if (!users)
+				json_user_props(j, pr);
+			users = true;
 			continue;
-		key(j, names[i].name);
+		}
+		key(j, prop_name(prop.id));
 		if (prop.data)
 			json_string(j, prop.data, prop.len);
 		else
@@ -281,10 +297,6 @@ static void json_props(struct json *j, const struct print *pr)
 	if (pr->props.expiry) {
 		key(j, "message-expiry-interval");
 		json_number(j, pr->props.expiry);
-	}
-	if (pr->props.sub_id) {
-		key(j, "subscription-identifier");
-		json_number(j, pr->props.sub_id);
 	}
 	json_close(j);
 }
