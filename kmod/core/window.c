@@ -281,7 +281,7 @@ int kmqtt_session_rx_qos2(struct kmqtt_session *s, u16 packet_id)
 
 	if (xa_load(&s->rx_qos2, packet_id))
 		return 0;
-	old = xa_store(&s->rx_qos2, packet_id, xa_mk_value(1), GFP_KERNEL);
+	old = xa_store_bh(&s->rx_qos2, packet_id, xa_mk_value(1), GFP_KERNEL);
 	if (xa_is_err(old))
 		return xa_err(old);
 	WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count + 1);
@@ -290,7 +290,7 @@ int kmqtt_session_rx_qos2(struct kmqtt_session *s, u16 packet_id)
 
 int kmqtt_session_rx_release(struct kmqtt_session *s, u16 packet_id)
 {
-	if (!xa_erase(&s->rx_qos2, packet_id))
+	if (!xa_erase_bh(&s->rx_qos2, packet_id))
 		return -ENOENT;
 	WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count - 1);
 	return 0;

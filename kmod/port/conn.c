@@ -101,13 +101,22 @@ static void kmqtt_conn_timer_fn(struct timer_list *t)
  *
  * The socket's own callback is called too: kTLS does its part of the work there,
  * and a process may be asleep on a socket that it has handed over.
+ *
+ * A backlog is worked off in process context, where the lock alone, not RCU,
+ * says that the connection is there.
  */
+static struct kmqtt_conn *kmqtt_sk_conn(struct sock *sk)
+{
+	return rcu_dereference_protected(__sk_user_data(sk),
+					 lockdep_is_held(&sk->sk_callback_lock));
+}
+
 static void kmqtt_sk_data_ready(struct sock *sk)
 {
 	struct kmqtt_conn *conn;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	conn = rcu_dereference_sk_user_data(sk);
+	conn = kmqtt_sk_conn(sk);
 	if (conn) {
 		conn->data_ready(sk);
 		kmqtt_conn_kick(conn);
@@ -120,7 +129,7 @@ static void kmqtt_sk_state_change(struct sock *sk)
 	struct kmqtt_conn *conn;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	conn = rcu_dereference_sk_user_data(sk);
+	conn = kmqtt_sk_conn(sk);
 	if (conn) {
 		conn->state_change(sk);
 		kmqtt_conn_kick(conn);
@@ -133,7 +142,7 @@ static void kmqtt_sk_write_space(struct sock *sk)
 	struct kmqtt_conn *conn;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	conn = rcu_dereference_sk_user_data(sk);
+	conn = kmqtt_sk_conn(sk);
 	if (conn) {
 		/*
 		 * kTLS sends the rest of its record first; of an AF_UNIX
