@@ -75,6 +75,19 @@ static void test_valid(const struct vector *v, bool canonical)
 	bytes_free(&body);
 }
 
+/* The head of a PUBLISH that is wholly there is not said to want more. */
+static void test_head_refused(const struct vector *v)
+{
+	struct bytes body = bytes_parse(v->body);
+	struct kmqtt_fixed f = fixed_of(v, body.len);
+	struct kmqtt_publish pub;
+	u8 rc = 0;
+
+	ok(kmqtt_publish_head_decode(&f, body.data, body.len, v->version, &pub, &rc) == -EINVAL &&
+	   rc == v->rc, "head refused with 0x%02x: %s", v->rc, v->name);
+	bytes_free(&body);
+}
+
 static void test_refused(const struct vector *v)
 {
 	struct bytes body = bytes_parse(v->body), packet = whole(v, body);
@@ -244,6 +257,9 @@ void test_vectors(void)
 	}
 	for (v = vectors_tolerated; v->name; v++)
 		test_valid(v, false);
-	for (v = vectors_refused; v->name; v++)
+	for (v = vectors_refused; v->name; v++) {
 		test_refused(v);
+		if (v->first >> 4 == KMQTT_PUBLISH && (v->first & 0x0f) <= 0x04)
+			test_head_refused(v);
+	}
 }
