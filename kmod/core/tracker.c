@@ -3,11 +3,12 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "core/tracker.h"
 
 struct kmqtt_tracker *kmqtt_tracker_new(gfp_t gfp)
 {
-	struct kmqtt_tracker *t = kzalloc(sizeof(*t), gfp);
+	struct kmqtt_tracker *t = kzalloc_obj(*t, gfp);
 
 	if (!t)
 		return NULL;

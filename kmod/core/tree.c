@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "core/session.h"
 #include "core/tree.h"
 
@@ -417,7 +418,7 @@ int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 	int err = 0;
 
 	kmqtt_share_split(inner, &share, &inner);
-	sub = kzalloc(sizeof(*sub), GFP_KERNEL_ACCOUNT);
+	sub = kzalloc_obj(*sub, GFP_KERNEL_ACCOUNT);
 	if (!sub)
 		return -ENOMEM;
 	sub->session = session;
@@ -505,14 +506,16 @@ static const struct kmqtt_sub *kmqtt_group_pick(struct kmqtt_sub_group *group)
 	return rcu_dereference(members->sub[at]);
 }
 
-static void kmqtt_node_visit(const struct kmqtt_node *node, kmqtt_sub_fn fn,
-			     void *ctx)
+static void kmqtt_node_visit(const struct kmqtt_node *node, bool shared,
+			     kmqtt_sub_fn fn, void *ctx)
 {
 	struct kmqtt_sub_group *group;
 	struct kmqtt_sub *sub;
 
 	hlist_for_each_entry_rcu(sub, &node->subs, node_link)
 		fn(ctx, sub);
+	if (!shared)
+		return;
 	hlist_for_each_entry_rcu(group, &node->groups, node_link)
 		fn(ctx, kmqtt_group_pick(group));
 }
@@ -523,8 +526,8 @@ static void kmqtt_node_visit(const struct kmqtt_node *node, kmqtt_sub_fn fn,
  * stack: a node knows its parent, its own level tells which of the two it is (no
  * level of a topic name is `+`), and the topic is scanned backwards.
  */
-void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
-		      kmqtt_sub_fn fn, void *ctx)
+static void kmqtt_tree_walk(struct kmqtt_tree *tree, const u8 *topic, u32 len,
+			    bool shared, kmqtt_sub_fn fn, void *ctx)
 {
 	const struct kmqtt_view name = { .data = topic, .len = len };
 	const struct kmqtt_node *root = tree->trie.root, *node = root;
@@ -537,10 +540,10 @@ void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 	for (;;) {
 		hash = rcu_dereference(node->hash);
 		if (hash && !(dollar && node == root))
-			kmqtt_node_visit(hash, fn, ctx);
+			kmqtt_node_visit(hash, shared, fn, ctx);
 		next = NULL;
 		if (pos > len) {
-			kmqtt_node_visit(node, fn, ctx);
+			kmqtt_node_visit(node, shared, fn, ctx);
 		} else {
 			level = kmqtt_level_at(name, pos);
 			next = kmqtt_trie_child(&tree->trie, node, level);
@@ -561,6 +564,18 @@ void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 		pos += level.len + 1;
 		node = next;
 	}
+}
+
+void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
+		      kmqtt_sub_fn fn, void *ctx)
+{
+	kmqtt_tree_walk(tree, topic, len, true, fn, ctx);
+}
+
+void kmqtt_tree_match_plain(struct kmqtt_tree *tree, const u8 *topic, u32 len,
+			    kmqtt_sub_fn fn, void *ctx)
+{
+	kmqtt_tree_walk(tree, topic, len, false, fn, ctx);
 }
 
 u32 kmqtt_sub_filter(const struct kmqtt_sub *sub, u8 *buf, u32 cap)

@@ -210,6 +210,14 @@ void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 		      kmqtt_sub_fn fn, void *ctx);
 
 /**
+ * kmqtt_tree_match_plain() - kmqtt_tree_match() without shared subscriptions
+ *
+ * To look at who would get a message: no group's turn passes.
+ */
+void kmqtt_tree_match_plain(struct kmqtt_tree *tree, const u8 *topic, u32 len,
+			    kmqtt_sub_fn fn, void *ctx);
+
+/**
  * kmqtt_sub_filter() - the filter of a subscription as it was subscribed
  * @sub:	subscription; tree->lock or rcu_read_lock() held
  * @buf:	where to, or NULL to ask for the length alone

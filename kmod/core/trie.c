@@ -4,6 +4,7 @@
 #include <linux/jhash.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "core/trie.h"
 
 /* What a node is found by. */
@@ -56,7 +57,7 @@ int kmqtt_trie_init(struct kmqtt_trie *trie)
 	int err;
 
 	trie->nodes = 0;
-	trie->root = kzalloc(sizeof(*trie->root), GFP_KERNEL);
+	trie->root = kzalloc_obj(*trie->root, GFP_KERNEL);
 	if (!trie->root)
 		return -ENOMEM;
 	err = rhashtable_init(&trie->table, &kmqtt_trie_params);

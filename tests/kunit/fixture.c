@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the tests share: see fixture.h. */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
+
+#include "core/trie.h"
+#include "tests/kunit/fixture.h"
+
+unsigned long kmqtt_kunit_child_calls;
+
+/* tree.c is built so that it calls this one (see Kbuild). */
+struct kmqtt_node *kmqtt_kunit_trie_child(struct kmqtt_trie *trie,
+					  const struct kmqtt_node *node,
+					  struct kmqtt_view level);
+
+struct kmqtt_node *kmqtt_kunit_trie_child(struct kmqtt_trie *trie,
+					  const struct kmqtt_node *node,
+					  struct kmqtt_view level)
+{
+	kmqtt_kunit_child_calls++;
+	return kmqtt_trie_child(trie, node, level);
+}
+
+int kmqtt_kunit_suite_init(struct kunit_suite *suite)
+{
+	return kmqtt_core_init();
+}
+
+void kmqtt_kunit_suite_exit(struct kunit_suite *suite)
+{
+	kmqtt_core_exit();
+}
+
+int kmqtt_kunit_init(struct kunit *test)
+{
+	struct kmqtt_broker *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	err = kmqtt_broker_init(b, &init_net);
+	if (!err)
+		test->priv = b;
+	return err;
+}
+
+void kmqtt_kunit_exit(struct kunit *test)
+{
+	struct kmqtt_broker *b = test->priv;
+
+	if (!b)
+		return;
+	kmqtt_broker_shutdown(b);
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, b->tree.trie.nodes, 0);
+	KUNIT_EXPECT_EQ(test, b->tree.count, 0);
+	KUNIT_EXPECT_EQ(test, b->session_count, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->blockers), 0);
+	kmqtt_retain_clear(&b->retain, TEXT("#"));
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), 0);
+	kmqtt_broker_destroy(b);
+}
+
+static void kmqtt_peer_wake(struct kmqtt_port *port)
+{
+	atomic_inc(&container_of(port, struct kmqtt_peer, port)->wakes);
+}
+
+static void kmqtt_peer_close(struct kmqtt_port *port, u8 reason)
+{
+	struct kmqtt_peer *peer = container_of(port, struct kmqtt_peer, port);
+
+	peer->closes++;
+	peer->reason = reason;
+}
+
+static const struct kmqtt_port_ops kmqtt_peer_ops = {
+	.wake = kmqtt_peer_wake,
+	.close = kmqtt_peer_close,
+};
+
+struct kmqtt_identity *kmqtt_kunit_identity(struct kunit *test)
+{
+	struct kmqtt_identity *who = kzalloc_obj(*who, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, who);
+	return who;
+}
+
+/* The session's reference goes with the peer, before the switch ends. */
+static void kmqtt_peer_drop(void *data)
+{
+	struct kmqtt_peer *peer = data;
+
+	if (peer->s)
+		kmqtt_peer_detach(peer);
+	synchronize_rcu();
+	kfree(peer);
+}
+
+int kmqtt_peer_try(struct kunit *test, struct kmqtt_peer *peer,
+		   const struct kmqtt_session_params *params)
+{
+	struct kmqtt_identity *who = kmqtt_kunit_identity(test);
+	struct kmqtt_session *s;
+
+	peer->port.ops = &kmqtt_peer_ops;
+	s = kmqtt_session_open(kmqtt_kunit_broker(test), params, who,
+			       &peer->port, &peer->present);
+	if (IS_ERR(s)) {
+		kfree(who);
+		return PTR_ERR(s);
+	}
+	peer->s = s;
+	return 0;
+}
+
+struct kmqtt_peer *kmqtt_peer_open(struct kunit *test,
+				   const struct kmqtt_session_params *params)
+{
+	struct kmqtt_peer *peer = kzalloc_obj(*peer, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, kmqtt_peer_drop, peer), 0);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, params), 0);
+	kmqtt_session_set_online(peer->s, true);
+	return peer;
+}
+
+struct kmqtt_peer *kmqtt_peer_new(struct kunit *test, const char *name, u8 kind)
+{
+	const struct kmqtt_session_params params = {
+		.name = name,
+		.kind = kind,
+		.ack_mode = kind == KMQTT_KIND_LOCAL ? KMQTT_ACK_AUTO : KMQTT_ACK_MQTT,
+		.expiry = name ? U32_MAX : 0,
+	};
+
+	return kmqtt_peer_open(test, &params);
+}
+
+void kmqtt_peer_detach(struct kmqtt_peer *peer)
+{
+	kmqtt_session_detach(peer->s, &peer->port, 0);
+	peer->s = NULL;
+}
+
+void kmqtt_peer_subscribe(struct kunit *test, struct kmqtt_peer *peer,
+			  const char *filter, u8 qos, u32 sub_id)
+{
+	const struct kmqtt_sub_opts opts = { .qos = qos, .sub_id = sub_id };
+
+	KUNIT_ASSERT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT(filter), &opts), 0);
+}
+
+struct kmqtt_msg *kmqtt_kunit_msg(struct kunit *test, const char *topic,
+				  const char *payload, u8 qos, bool retain)
+{
+	const struct kmqtt_msg_desc desc = {
+		.topic = (const u8 *)topic,
+		.topic_len = strlen(topic),
+		.payload_len = strlen(payload),
+		.qos = qos,
+		.retain = retain,
+	};
+	struct kmqtt_msg *msg;
+
+	msg = kmqtt_msg_alloc(kmqtt_kunit_broker(test), &desc, GFP_KERNEL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(msg));
+	memcpy(kmqtt_msg_payload(msg), payload, desc.payload_len);
+	return msg;
+}
+
+int kmqtt_peer_publish(struct kunit *test, struct kmqtt_peer *peer,
+		       const char *topic, const char *payload, u8 qos)
+{
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, payload, qos, false);
+	int ret = kmqtt_publish(peer ? peer->s : NULL, msg, NULL);
+
+	kmqtt_msg_put(msg);
+	return ret;
+}
+
+int kmqtt_peer_take(struct kmqtt_peer *peer, struct kmqtt_delivery *d)
+{
+	size_t room = SIZE_MAX;
+
+	return kmqtt_session_take(peer->s, d, 1, &room);
+}
+
+bool kmqtt_delivery_is(const struct kmqtt_delivery *d, const char *payload)
+{
+	return d->msg && d->msg->payload_len == strlen(payload) &&
+	       !memcmp(kmqtt_msg_payload(d->msg), payload, d->msg->payload_len);
+}
+
+void kmqtt_peer_expect(struct kunit *test, struct kmqtt_peer *peer,
+		       const char *payload)
+{
+	struct kmqtt_delivery d;
+
+	KUNIT_ASSERT_EQ_MSG(test, kmqtt_peer_take(peer, &d), 1, "no %s", payload);
+	KUNIT_EXPECT_TRUE_MSG(test, kmqtt_delivery_is(&d, payload), "%.*s, not %s",
+			      d.msg ? (int)d.msg->payload_len : 6,
+			      d.msg ? (char *)kmqtt_msg_payload(d.msg) : "PUBREL",
+			      payload);
+	kmqtt_delivery_put(&d);
+}
+
+void kmqtt_peer_expect_none(struct kunit *test, struct kmqtt_peer *peer)
+{
+	struct kmqtt_delivery d;
+	int n = kmqtt_peer_take(peer, &d);
+
+	KUNIT_EXPECT_EQ(test, n, 0);
+	if (n > 0)
+		kmqtt_delivery_put(&d);
+}
+
+MODULE_DESCRIPTION("KUnit tests of kmqtt");
+MODULE_LICENSE("GPL");
