@@ -49,10 +49,28 @@ static struct kmqtt_view tape_view(struct tape *t)
 	return view;
 }
 
-static void tape_props(struct tape *t, struct kmqtt_props *p)
+/* Without those that no peer would take by themselves: else hardly one tape in a million passes. */
+static u64 sensible(struct kmqtt_props *p, u8 type, u64 present)
 {
+	u64 alone, kept = 0;
+	u8 id;
+
+	for (id = 0; id < KMQTT_PROP_ID_END; id++) {
+		alone = present & KMQTT_PROP_BIT(id);
+		p->present = alone | (alone & KMQTT_PROP_BIT(KMQTT_PROP_AUTH_DATA) ?
+				      KMQTT_PROP_BIT(KMQTT_PROP_AUTH_METHOD) : 0);
+		if (kmqtt_props_encodable(p, type))
+			kept |= alone;
+	}
+	return kept;
+}
+
+static void tape_props(struct tape *t, struct kmqtt_props *p, u8 type)
+{
+	u64 present = (u64)tape_u32(t) << 32 | tape_u32(t);
+	bool any = tape_u8(t) == 0xff;
+
 	kmqtt_props_init(p);
-	p->present = (u64)tape_u32(t) << 32 | tape_u32(t);
 	p->session_expiry = tape_u32(t);
 	p->message_expiry = tape_u32(t);
 	p->will_delay = tape_u32(t);
@@ -79,6 +97,7 @@ static void tape_props(struct tape *t, struct kmqtt_props *p)
 	p->response_info = tape_view(t);
 	p->server_reference = tape_view(t);
 	p->reason_string = tape_view(t);
+	p->present = any ? present : sensible(p, type, present);
 }
 
 static int encode_connect(u8 *buf, size_t cap, struct tape *t)
@@ -95,8 +114,8 @@ static int encode_connect(u8 *buf, size_t cap, struct tape *t)
 	c.will.retain = tape_u8(t) & 1;
 	c.will.topic = tape_view(t);
 	c.will.payload = tape_view(t);
-	tape_props(t, &c.will.props);
-	tape_props(t, &c.props);
+	tape_props(t, &c.will.props, KMQTT_WILL);
+	tape_props(t, &c.props, KMQTT_CONNECT);
 	return kmqtt_connect_encode(buf, cap, &c);
 }
 
@@ -109,7 +128,7 @@ static int encode_publish(u8 *buf, size_t cap, u8 version, struct tape *t)
 	pub.packet_id = tape_u16(t);
 	pub.topic = tape_view(t);
 	pub.payload = tape_view(t);
-	tape_props(t, &pub.props);
+	tape_props(t, &pub.props, KMQTT_PUBLISH);
 	return kmqtt_publish_encode(buf, cap, version, &pub);
 }
 
@@ -149,7 +168,7 @@ static int encode_subscribe(u8 *buf, size_t cap, u8 version, struct tape *t)
 		entries[i].retain_as_published = tape_u8(t) & 1;
 		entries[i].retain_handling = tape_u8(t);
 	}
-	tape_props(t, &sub.props);
+	tape_props(t, &sub.props, KMQTT_SUBSCRIBE);
 	return kmqtt_subscribe_encode(buf, cap, version, &sub, entries, n);
 }
 
@@ -159,7 +178,7 @@ static int encode_unsubscribe(u8 *buf, size_t cap, u8 version, struct tape *t)
 	struct kmqtt_view filters[3] = { tape_view(t), tape_view(t), tape_view(t) };
 	unsigned int n = tape_u8(t) % 4;
 
-	tape_props(t, &unsub.props);
+	tape_props(t, &unsub.props, KMQTT_UNSUBSCRIBE);
 	return kmqtt_unsubscribe_encode(buf, cap, version, &unsub, filters, n);
 }
 
@@ -170,7 +189,7 @@ static int encode_answer(u8 *buf, size_t cap, u8 version, u8 type, struct tape *
 	struct kmqtt_suback sub = { .packet_id = ack.packet_id, .codes = tape_view(t) };
 	struct kmqtt_disconnect d = { .reason = c.reason };
 
-	tape_props(t, &d.props);
+	tape_props(t, &d.props, type);
 	c.props = d.props;
 	ack.props = d.props;
 	sub.props = d.props;
