@@ -5,6 +5,8 @@
 # 6.1, which tests/kernels fetches into a cache.
 RUNNING	:= /lib/modules/$(shell uname -r)/build
 KDIR	?= $(if $(wildcard $(RUNNING)/Makefile),$(RUNNING),$(shell tests/kernels/kernel headers 6.1))
+# Newer headers come with what pahole makes type information from, but without pahole.
+NO_BTF	:= $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 DESTDIR	?=
 PREFIX	?= /usr/local
 JOBS	?= $(shell nproc)
@@ -13,7 +15,7 @@ all: module user
 
 module:
 	@test -n "$(KDIR)" || { echo "no kernel to build for: give KDIR="; exit 1; }
-	$(MAKE) -C $(KDIR) M=$(CURDIR) -j$(JOBS) modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) -j$(JOBS) $(NO_BTF) modules
 
 user:
 	$(MAKE) -C userspace -j$(JOBS) BUILD=$(CURDIR)/build
