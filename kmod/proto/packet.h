@@ -139,11 +139,27 @@ struct kmqtt_connack {
 	struct kmqtt_props props;
 };
 
-/** kmqtt_connack_decode() - decode a CONNACK; see the head of this file */
+/**
+ * kmqtt_connack_decode() - decode a CONNACK
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
+ *
+ * Return: 0 or the reason code
+ */
 u8 kmqtt_connack_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 			struct kmqtt_connack *out);
 
-/** kmqtt_connack_encode() - encode a CONNACK; see the head of this file */
+/**
+ * kmqtt_connack_encode() - encode a CONNACK
+ * @buf: buffer, or NULL
+ * @cap: its size
+ * @version: protocol version
+ * @c: what to write
+ *
+ * Return: size or error, see above
+ */
 int kmqtt_connack_encode(u8 *buf, size_t cap, u8 version, const struct kmqtt_connack *c);
 
 /**
@@ -166,7 +182,15 @@ struct kmqtt_publish {
 	struct kmqtt_props props;
 };
 
-/** kmqtt_publish_decode() - decode a whole PUBLISH; see the head of this file */
+/**
+ * kmqtt_publish_decode() - decode a whole PUBLISH
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
+ *
+ * Return: 0 or the reason code
+ */
 u8 kmqtt_publish_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 			struct kmqtt_publish *out);
 
@@ -188,7 +212,15 @@ u8 kmqtt_publish_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 int kmqtt_publish_head_decode(const struct kmqtt_fixed *f, const u8 *p, size_t left, u8 version,
 			      struct kmqtt_publish *out, u8 *rc);
 
-/** kmqtt_publish_encode() - encode a whole PUBLISH; see the head of this file */
+/**
+ * kmqtt_publish_encode() - encode a whole PUBLISH
+ * @buf: buffer, or NULL
+ * @cap: its size
+ * @version: protocol version
+ * @pub: what to write
+ *
+ * Return: size or error, see above
+ */
 int kmqtt_publish_encode(u8 *buf, size_t cap, u8 version, const struct kmqtt_publish *pub);
 
 /**
@@ -262,7 +294,15 @@ struct kmqtt_ack_packet {
 	struct kmqtt_props props;
 };
 
-/** kmqtt_ack_decode() - decode a PUBACK, PUBREC, PUBREL or PUBCOMP, whichever @f says */
+/**
+ * kmqtt_ack_decode() - decode a PUBACK, PUBREC, PUBREL or PUBCOMP, whichever @f says
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
+ *
+ * Return: 0 or the reason code
+ */
 u8 kmqtt_ack_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 		    struct kmqtt_ack_packet *out);
 
@@ -317,9 +357,14 @@ struct kmqtt_subscribe {
 
 /**
  * kmqtt_subscribe_decode() - decode a SUBSCRIBE and check all its entries
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
  *
  * %KMQTT_RC_TOPIC_FILTER_INVALID: a filter that is well-formed UTF-8, but breaks the rules of 4.7.
- * See the head of this file.
+ *
+ * Return: 0 or the reason code
  */
 u8 kmqtt_subscribe_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 			  struct kmqtt_subscribe *out);
@@ -360,22 +405,54 @@ struct kmqtt_suback {
 	struct kmqtt_props props;
 };
 
-/** kmqtt_suback_decode() - decode a SUBACK; see the head of this file */
+/**
+ * kmqtt_suback_decode() - decode a SUBACK
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
+ *
+ * Return: 0 or the reason code
+ */
 u8 kmqtt_suback_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 		       struct kmqtt_suback *out);
 
 /**
- * kmqtt_suback_encode() - encode a SUBACK; see the head of this file
+ * kmqtt_suback_encode() - encode a SUBACK
+ * @buf: buffer, or NULL
+ * @cap: its size
+ * @version: protocol version
+ * @ack: what to write
  *
  * In 3.x every code of 0x80 and more is written as 0x80 (3.1.1, 3.9.3).
+ *
+ * Return: size or error, see above
  */
 int kmqtt_suback_encode(u8 *buf, size_t cap, u8 version, const struct kmqtt_suback *ack);
 
-/** kmqtt_unsuback_decode() - decode an UNSUBACK; see the head of this file */
+/**
+ * kmqtt_unsuback_decode() - decode an UNSUBACK
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
+ *
+ * Return: 0 or the reason code
+ */
 u8 kmqtt_unsuback_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 			 struct kmqtt_suback *out);
 
-/** kmqtt_unsuback_encode() - encode an UNSUBACK; in 3.x the codes are left out */
+/**
+ * kmqtt_unsuback_encode() - encode an UNSUBACK
+ * @buf: buffer, or NULL
+ * @cap: its size
+ * @version: protocol version
+ * @ack: what to write
+ *
+ * In 3.x the codes are left out.
+ *
+ * Return: size or error, see above
+ */
 int kmqtt_unsuback_encode(u8 *buf, size_t cap, u8 version, const struct kmqtt_suback *ack);
 
 /**
@@ -392,7 +469,17 @@ struct kmqtt_unsubscribe {
 	struct kmqtt_props props;
 };
 
-/** kmqtt_unsubscribe_decode() - decode an UNSUBSCRIBE; errors as kmqtt_subscribe_decode() */
+/**
+ * kmqtt_unsubscribe_decode() - decode an UNSUBSCRIBE and check all its filters
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
+ *
+ * %KMQTT_RC_TOPIC_FILTER_INVALID: as for kmqtt_subscribe_decode().
+ *
+ * Return: 0 or the reason code
+ */
 u8 kmqtt_unsubscribe_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 			    struct kmqtt_unsubscribe *out);
 
@@ -429,18 +516,56 @@ struct kmqtt_disconnect {
 	struct kmqtt_props props;
 };
 
-/** kmqtt_disconnect_decode() - decode a DISCONNECT; see the head of this file */
+/**
+ * kmqtt_disconnect_decode() - decode a DISCONNECT
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
+ *
+ * Return: 0 or the reason code
+ */
 u8 kmqtt_disconnect_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 			   struct kmqtt_disconnect *out);
 
-/** kmqtt_disconnect_encode() - encode a DISCONNECT; in 3.x always two bytes */
+/**
+ * kmqtt_disconnect_encode() - encode a DISCONNECT
+ * @buf: buffer, or NULL
+ * @cap: its size
+ * @version: protocol version
+ * @d: what to write
+ *
+ * In 3.x it is always two bytes.
+ *
+ * Return: size or error, see above
+ */
 int kmqtt_disconnect_encode(u8 *buf, size_t cap, u8 version, const struct kmqtt_disconnect *d);
 
-/** kmqtt_auth_decode() - decode an AUTH; in 3.x always %KMQTT_RC_PROTOCOL_ERROR */
+/**
+ * kmqtt_auth_decode() - decode an AUTH
+ * @f: fixed header
+ * @body: @f->remaining bytes
+ * @version: protocol version of the connection
+ * @out: the result
+ *
+ * Only 5.0 has it; before that it is a %KMQTT_RC_PROTOCOL_ERROR.
+ *
+ * Return: 0 or the reason code
+ */
 u8 kmqtt_auth_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
 		     struct kmqtt_disconnect *out);
 
-/** kmqtt_auth_encode() - encode an AUTH; in 3.x -EINVAL */
+/**
+ * kmqtt_auth_encode() - encode an AUTH
+ * @buf: buffer, or NULL
+ * @cap: its size
+ * @version: protocol version
+ * @a: what to write
+ *
+ * In 3.x it is -EINVAL.
+ *
+ * Return: size or error, see above
+ */
 int kmqtt_auth_encode(u8 *buf, size_t cap, u8 version, const struct kmqtt_disconnect *a);
 
 /* Size of a PINGREQ or PINGRESP. */

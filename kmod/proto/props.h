@@ -230,36 +230,90 @@ u8 *kmqtt_props_filter_copy(u8 *dst, struct kmqtt_view block, u64 omit);
 #define KMQTT_PROP_SIZE_U16 3U
 #define KMQTT_PROP_SIZE_U32 5U
 
-/** kmqtt_prop_size_varint() - size of a property whose value is the variable byte integer @val */
+/**
+ * kmqtt_prop_size_varint() - size of a property whose value is a variable byte integer
+ * @val: the value, at most %KMQTT_VARINT_MAX
+ *
+ * Return: number of bytes, identifier and all
+ */
 unsigned int kmqtt_prop_size_varint(u32 val);
 
-/** kmqtt_prop_size_str() - size of a property whose value is a string or binary of @len bytes */
+/**
+ * kmqtt_prop_size_str() - size of a property whose value is a string or binary
+ * @len: bytes of the value, at most %KMQTT_STRING_MAX
+ *
+ * Return: number of bytes, identifier and all
+ */
 unsigned int kmqtt_prop_size_str(u32 len);
 
-/** kmqtt_prop_size_pair() - size of a property whose value is a pair of strings */
+/**
+ * kmqtt_prop_size_pair() - size of a property whose value is a pair of strings
+ * @name_len: bytes of the name, at most %KMQTT_STRING_MAX
+ * @val_len: bytes of the value, at most %KMQTT_STRING_MAX
+ *
+ * Return: number of bytes, identifier and all
+ */
 unsigned int kmqtt_prop_size_pair(u32 name_len, u32 val_len);
 
-/*
- * Write one property @id with value @val at @p, where there must be room for the size above.
- * Nothing is checked. They return the byte after the last one written.
+/**
+ * kmqtt_prop_put_u8() - write a property whose value is one byte
+ * @p: where to: %KMQTT_PROP_SIZE_U8 bytes
+ * @id: &enum kmqtt_prop_id; nothing is checked
+ * @val: value
+ *
+ * Return: the byte after the last one written
  */
-
-/** kmqtt_prop_put_u8() - write a property whose value is one byte */
 u8 *kmqtt_prop_put_u8(u8 *p, u8 id, u8 val);
 
-/** kmqtt_prop_put_u16() - write a property whose value is a two byte integer */
+/**
+ * kmqtt_prop_put_u16() - write a property whose value is a two byte integer
+ * @p: where to: %KMQTT_PROP_SIZE_U16 bytes
+ * @id: &enum kmqtt_prop_id; nothing is checked
+ * @val: value
+ *
+ * Return: the byte after the last one written
+ */
 u8 *kmqtt_prop_put_u16(u8 *p, u8 id, u16 val);
 
-/** kmqtt_prop_put_u32() - write a property whose value is a four byte integer */
+/**
+ * kmqtt_prop_put_u32() - write a property whose value is a four byte integer
+ * @p: where to: %KMQTT_PROP_SIZE_U32 bytes
+ * @id: &enum kmqtt_prop_id; nothing is checked
+ * @val: value
+ *
+ * Return: the byte after the last one written
+ */
 u8 *kmqtt_prop_put_u32(u8 *p, u8 id, u32 val);
 
-/** kmqtt_prop_put_varint() - write a property whose value is a variable byte integer */
+/**
+ * kmqtt_prop_put_varint() - write a property whose value is a variable byte integer
+ * @p: where to: kmqtt_prop_size_varint() bytes
+ * @id: &enum kmqtt_prop_id; nothing is checked
+ * @val: value, at most %KMQTT_VARINT_MAX
+ *
+ * Return: the byte after the last one written
+ */
 u8 *kmqtt_prop_put_varint(u8 *p, u8 id, u32 val);
 
-/** kmqtt_prop_put_str() - write a property whose value is a string or binary, up to 65535 bytes */
+/**
+ * kmqtt_prop_put_str() - write a property whose value is a string or binary
+ * @p: where to: kmqtt_prop_size_str() bytes
+ * @id: &enum kmqtt_prop_id; nothing is checked
+ * @val: value, at most %KMQTT_STRING_MAX bytes
+ *
+ * Return: the byte after the last one written
+ */
 u8 *kmqtt_prop_put_str(u8 *p, u8 id, struct kmqtt_view val);
 
-/** kmqtt_prop_put_pair() - write a property whose value is a pair of strings */
+/**
+ * kmqtt_prop_put_pair() - write a property whose value is a pair of strings
+ * @p: where to: kmqtt_prop_size_pair() bytes
+ * @id: &enum kmqtt_prop_id; nothing is checked
+ * @name: name, at most %KMQTT_STRING_MAX bytes
+ * @val: value, at most %KMQTT_STRING_MAX bytes
+ *
+ * Return: the byte after the last one written
+ */
 u8 *kmqtt_prop_put_pair(u8 *p, u8 id, struct kmqtt_view name, struct kmqtt_view val);
 
 #endif /* KMQTT_PROTO_PROPS_H */

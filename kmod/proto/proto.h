@@ -66,10 +66,53 @@ enum kmqtt_version {
 
 /**
  * enum kmqtt_reason - reason codes (MQTT 5.0, 2.4, table 2-6)
+ * @KMQTT_RC_SUCCESS: Success; in a DISCONNECT: Normal disconnection
+ * @KMQTT_RC_GRANTED_QOS0: the same number, in a SUBACK: Granted QoS 0
+ * @KMQTT_RC_GRANTED_QOS1: Granted QoS 1
+ * @KMQTT_RC_GRANTED_QOS2: Granted QoS 2
+ * @KMQTT_RC_DISCONNECT_WITH_WILL: Disconnect with Will Message
+ * @KMQTT_RC_NO_MATCHING_SUBSCRIBERS: No matching subscribers
+ * @KMQTT_RC_NO_SUBSCRIPTION_EXISTED: No subscription existed
+ * @KMQTT_RC_CONTINUE_AUTHENTICATION: Continue authentication
+ * @KMQTT_RC_REAUTHENTICATE: Re-authenticate
+ * @KMQTT_RC_UNSPECIFIED: Unspecified error
+ * @KMQTT_RC_MALFORMED_PACKET: Malformed Packet
+ * @KMQTT_RC_PROTOCOL_ERROR: Protocol Error
+ * @KMQTT_RC_IMPLEMENTATION_SPECIFIC: Implementation specific error
+ * @KMQTT_RC_UNSUPPORTED_PROTOCOL_VERSION: Unsupported Protocol Version
+ * @KMQTT_RC_CLIENT_ID_NOT_VALID: Client Identifier not valid
+ * @KMQTT_RC_BAD_USER_NAME_OR_PASSWORD: Bad User Name or Password
+ * @KMQTT_RC_NOT_AUTHORIZED: Not authorized
+ * @KMQTT_RC_SERVER_UNAVAILABLE: Server unavailable
+ * @KMQTT_RC_SERVER_BUSY: Server busy
+ * @KMQTT_RC_BANNED: Banned
+ * @KMQTT_RC_SERVER_SHUTTING_DOWN: Server shutting down
+ * @KMQTT_RC_BAD_AUTHENTICATION_METHOD: Bad authentication method
+ * @KMQTT_RC_KEEP_ALIVE_TIMEOUT: Keep Alive timeout
+ * @KMQTT_RC_SESSION_TAKEN_OVER: Session taken over
+ * @KMQTT_RC_TOPIC_FILTER_INVALID: Topic Filter invalid
+ * @KMQTT_RC_TOPIC_NAME_INVALID: Topic Name invalid
+ * @KMQTT_RC_PACKET_ID_IN_USE: Packet Identifier in use
+ * @KMQTT_RC_PACKET_ID_NOT_FOUND: Packet Identifier not found
+ * @KMQTT_RC_RECEIVE_MAXIMUM_EXCEEDED: Receive Maximum exceeded
+ * @KMQTT_RC_TOPIC_ALIAS_INVALID: Topic Alias invalid
+ * @KMQTT_RC_PACKET_TOO_LARGE: Packet too large
+ * @KMQTT_RC_MESSAGE_RATE_TOO_HIGH: Message rate too high
+ * @KMQTT_RC_QUOTA_EXCEEDED: Quota exceeded
+ * @KMQTT_RC_ADMINISTRATIVE_ACTION: Administrative action
+ * @KMQTT_RC_PAYLOAD_FORMAT_INVALID: Payload format invalid
+ * @KMQTT_RC_RETAIN_NOT_SUPPORTED: Retain not supported
+ * @KMQTT_RC_QOS_NOT_SUPPORTED: QoS not supported
+ * @KMQTT_RC_USE_ANOTHER_SERVER: Use another server
+ * @KMQTT_RC_SERVER_MOVED: Server moved
+ * @KMQTT_RC_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED: Shared Subscriptions not supported
+ * @KMQTT_RC_CONNECTION_RATE_EXCEEDED: Connection rate exceeded
+ * @KMQTT_RC_MAXIMUM_CONNECT_TIME: Maximum connect time
+ * @KMQTT_RC_SUBSCRIPTION_IDS_NOT_SUPPORTED: Subscription Identifiers not supported
+ * @KMQTT_RC_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED: Wildcard Subscriptions not supported
  *
- * The names are those of the standard. %KMQTT_RC_SUCCESS is also "Normal disconnection" in a
- * DISCONNECT and "Granted QoS 0" in a SUBACK. The decoders use these codes for every version;
- * see kmqtt_connack_to_v3() for what a 3.x peer is told.
+ * The decoders use these codes for every version; see kmqtt_connack_to_v3() for what a 3.x peer
+ * is told.
  */
 enum kmqtt_reason {
 	KMQTT_RC_SUCCESS = 0x00,
@@ -120,8 +163,34 @@ enum kmqtt_reason {
 
 /**
  * enum kmqtt_prop_id - property identifiers (MQTT 5.0, 2.2.2.2, table 2-4)
- *
- * The names are those of the standard.
+ * @KMQTT_PROP_PAYLOAD_FORMAT: Payload Format Indicator, byte
+ * @KMQTT_PROP_MESSAGE_EXPIRY: Message Expiry Interval, four bytes
+ * @KMQTT_PROP_CONTENT_TYPE: Content Type, string
+ * @KMQTT_PROP_RESPONSE_TOPIC: Response Topic, string
+ * @KMQTT_PROP_CORRELATION_DATA: Correlation Data, binary
+ * @KMQTT_PROP_SUBSCRIPTION_ID: Subscription Identifier, variable byte integer
+ * @KMQTT_PROP_SESSION_EXPIRY: Session Expiry Interval, four bytes
+ * @KMQTT_PROP_ASSIGNED_CLIENT_ID: Assigned Client Identifier, string
+ * @KMQTT_PROP_SERVER_KEEP_ALIVE: Server Keep Alive, two bytes
+ * @KMQTT_PROP_AUTH_METHOD: Authentication Method, string
+ * @KMQTT_PROP_AUTH_DATA: Authentication Data, binary
+ * @KMQTT_PROP_REQUEST_PROBLEM_INFO: Request Problem Information, byte
+ * @KMQTT_PROP_WILL_DELAY: Will Delay Interval, four bytes
+ * @KMQTT_PROP_REQUEST_RESPONSE_INFO: Request Response Information, byte
+ * @KMQTT_PROP_RESPONSE_INFO: Response Information, string
+ * @KMQTT_PROP_SERVER_REFERENCE: Server Reference, string
+ * @KMQTT_PROP_REASON_STRING: Reason String, string
+ * @KMQTT_PROP_RECEIVE_MAX: Receive Maximum, two bytes
+ * @KMQTT_PROP_TOPIC_ALIAS_MAX: Topic Alias Maximum, two bytes
+ * @KMQTT_PROP_TOPIC_ALIAS: Topic Alias, two bytes
+ * @KMQTT_PROP_MAX_QOS: Maximum QoS, byte
+ * @KMQTT_PROP_RETAIN_AVAILABLE: Retain Available, byte
+ * @KMQTT_PROP_USER_PROPERTY: User Property, pair of strings
+ * @KMQTT_PROP_MAX_PACKET_SIZE: Maximum Packet Size, four bytes
+ * @KMQTT_PROP_WILDCARD_SUB_AVAILABLE: Wildcard Subscription Available, byte
+ * @KMQTT_PROP_SUB_ID_AVAILABLE: Subscription Identifiers Available, byte
+ * @KMQTT_PROP_SHARED_SUB_AVAILABLE: Shared Subscription Available, byte
+ * @KMQTT_PROP_ID_END: no property: one more than the last
  */
 enum kmqtt_prop_id {
 	KMQTT_PROP_PAYLOAD_FORMAT = 0x01,
@@ -154,7 +223,10 @@ enum kmqtt_prop_id {
 	KMQTT_PROP_ID_END,
 };
 
-/** KMQTT_PROP_BIT - the bit of property @id in a u64 set of properties */
+/**
+ * KMQTT_PROP_BIT - the bit of a property in a u64 set of properties
+ * @id: &enum kmqtt_prop_id
+ */
 #define KMQTT_PROP_BIT(id) (1ULL << (id))
 
 /* The largest value of a variable byte integer, hence of a Remaining Length (1.5.5, 2.1.4). */

@@ -49,25 +49,68 @@ struct kmqtt_reader {
 	size_t left;
 };
 
-/** kmqtt_read_u8() - read one byte of @r into @val */
+/**
+ * kmqtt_read_u8() - read one byte
+ * @r: cursor
+ * @val: out: the byte
+ *
+ * Return: true; false if it is not wholly there
+ */
 bool kmqtt_read_u8(struct kmqtt_reader *r, u8 *val);
 
-/** kmqtt_read_u16() - read a two byte integer (1.5.2) of @r into @val */
+/**
+ * kmqtt_read_u16() - read a two byte integer (1.5.2)
+ * @r: cursor
+ * @val: out: the number, 0 to 65535
+ *
+ * Return: true; false if it is not wholly there
+ */
 bool kmqtt_read_u16(struct kmqtt_reader *r, u16 *val);
 
-/** kmqtt_read_u32() - read a four byte integer (1.5.3) of @r into @val */
+/**
+ * kmqtt_read_u32() - read a four byte integer (1.5.3)
+ * @r: cursor
+ * @val: out: the number
+ *
+ * Return: true; false if it is not wholly there
+ */
 bool kmqtt_read_u32(struct kmqtt_reader *r, u32 *val);
 
-/** kmqtt_read_varint() - read a variable byte integer (1.5.5) of @r into @val */
+/**
+ * kmqtt_read_varint() - read a variable byte integer (1.5.5)
+ * @r: cursor
+ * @val: out: the number, 0 to %KMQTT_VARINT_MAX
+ *
+ * Return: true; false if it is not wholly there, overlong, or too long
+ */
 bool kmqtt_read_varint(struct kmqtt_reader *r, u32 *val);
 
-/** kmqtt_read_bytes() - let @val be the next @len bytes of @r */
+/**
+ * kmqtt_read_bytes() - read some bytes
+ * @r: cursor
+ * @len: how many
+ * @val: out: a view of them
+ *
+ * Return: true; false if it is not wholly there
+ */
 bool kmqtt_read_bytes(struct kmqtt_reader *r, u32 len, struct kmqtt_view *val);
 
-/** kmqtt_read_binary() - read binary data (1.5.6) of @r; @val leaves out the length */
+/**
+ * kmqtt_read_binary() - read binary data (1.5.6)
+ * @r: cursor
+ * @val: out: a view of it, without the length before it
+ *
+ * Return: true; false if it is not wholly there
+ */
 bool kmqtt_read_binary(struct kmqtt_reader *r, struct kmqtt_view *val);
 
-/** kmqtt_read_string() - read a UTF-8 string (1.5.4) of @r, with kmqtt_utf8_valid() */
+/**
+ * kmqtt_read_string() - read a UTF-8 encoded string (1.5.4)
+ * @r: cursor
+ * @val: out: a view of it, without the length before it
+ *
+ * Return: true; false if it is not wholly there, or not what kmqtt_utf8_valid() wants
+ */
 bool kmqtt_read_string(struct kmqtt_reader *r, struct kmqtt_view *val);
 
 /**
@@ -83,22 +126,46 @@ struct kmqtt_writer {
 	size_t len;
 };
 
-/** kmqtt_write_u8() - append one byte @val to @w */
+/**
+ * kmqtt_write_u8() - append one byte
+ * @w: cursor
+ * @val: the byte
+ */
 void kmqtt_write_u8(struct kmqtt_writer *w, u8 val);
 
-/** kmqtt_write_u16() - append a two byte integer @val (1.5.2) to @w */
+/**
+ * kmqtt_write_u16() - append a two byte integer (1.5.2)
+ * @w: cursor
+ * @val: the number
+ */
 void kmqtt_write_u16(struct kmqtt_writer *w, u16 val);
 
-/** kmqtt_write_u32() - append a four byte integer @val (1.5.3) to @w */
+/**
+ * kmqtt_write_u32() - append a four byte integer (1.5.3)
+ * @w: cursor
+ * @val: the number
+ */
 void kmqtt_write_u32(struct kmqtt_writer *w, u32 val);
 
-/** kmqtt_write_varint() - append a variable byte integer @val (1.5.5) to @w */
+/**
+ * kmqtt_write_varint() - append a variable byte integer (1.5.5)
+ * @w: cursor
+ * @val: the number, at most %KMQTT_VARINT_MAX
+ */
 void kmqtt_write_varint(struct kmqtt_writer *w, u32 val);
 
-/** kmqtt_write_bytes() - append the bytes of @val to @w */
+/**
+ * kmqtt_write_bytes() - append some bytes
+ * @w: cursor
+ * @val: the bytes
+ */
 void kmqtt_write_bytes(struct kmqtt_writer *w, struct kmqtt_view val);
 
-/** kmqtt_write_string() - append @val to @w with its length before it (1.5.4, 1.5.6) */
+/**
+ * kmqtt_write_string() - append a string or binary data with its length before it (1.5.4, 1.5.6)
+ * @w: cursor
+ * @val: at most %KMQTT_STRING_MAX bytes
+ */
 void kmqtt_write_string(struct kmqtt_writer *w, struct kmqtt_view val);
 
 #endif /* KMQTT_PROTO_WIRE_H */

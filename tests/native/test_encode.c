@@ -231,6 +231,9 @@ static void test_acks(void)
 	c.reason = 0x8e;
 	ok(kmqtt_connack_encode(buf, sizeof(buf), 5, &c) == -EINVAL,
 	   "encode CONNACK: reason of another packet");
+	ok(kmqtt_connack_encode(buf, 0, 4, &c) == -ENOSPC &&
+	   kmqtt_ping_encode(buf, 0, KMQTT_PINGREQ) == -ENOSPC,
+	   "encode: a buffer without room is not the question for the size");
 	ok(kmqtt_ping_encode(buf, 1, KMQTT_PINGREQ) == -ENOSPC &&
 	   kmqtt_ping_encode(buf, 2, KMQTT_PUBLISH) == -EINVAL, "encode PINGREQ: refusals");
 }
@@ -342,6 +345,7 @@ static void test_head_refusals(void)
 	static const u32 zero[] = { 1, 0 }, large[] = { KMQTT_VARINT_MAX + 1 };
 	const struct kmqtt_publish_head good = { .topic = text_view("t") };
 	struct kmqtt_publish_head h;
+	u8 byte;
 
 #define HEAD_IS(want, change, name) \
 	do { \
@@ -352,6 +356,8 @@ static void test_head_refusals(void)
 	} while (0)
 
 	HEAD_IS(6, (void)0, "smallest");
+	ok(kmqtt_publish_head_encode(&byte, 0, KMQTT_V5, &h) == -ENOSPC,
+	   "PUBLISH head: a buffer without room");
 	HEAD_IS(-EINVAL, h.topic = nothing, "no topic and no alias");
 	HEAD_IS(65542, h.topic.len = KMQTT_STRING_MAX, "longest topic");
 	HEAD_IS(-EMSGSIZE, h.topic.len = KMQTT_STRING_MAX + 1, "topic too long");
