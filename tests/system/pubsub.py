@@ -9,6 +9,8 @@ import socket
 import subprocess
 import time
 
+import pytest
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BIN = os.path.join(TOP, "build", "bin")
 BIN32 = os.path.join(TOP, "build", "m32", "bin")
@@ -107,6 +109,14 @@ class Kmqtt:
     def publish(self, *args, data=None):
         done = self.run("pub", *args, data=data)
         assert done.status == 0 and done.err == b"", done
+
+
+# For @BITS: the fixture kmqtt with programs of 64 and of 32 bits (make BUILD=build/m32
+# CFLAGS=-m32), on the same kernel.
+BITS = pytest.mark.parametrize("kmqtt", [
+    pytest.param(Kmqtt(BIN), id="64"),
+    pytest.param(Kmqtt(BIN32), id="32", marks=pytest.mark.skipif(
+        not os.path.exists(BIN32), reason="there is no 32-bit build"))])
 
 
 class Mosquitto(Kmqtt):

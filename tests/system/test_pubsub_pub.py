@@ -7,17 +7,12 @@ import stat
 import pytest
 
 import kmqtt_dev
-from pubsub import BIN, BIN32, Kmqtt, Running
+from pubsub import BITS, Kmqtt, Running
 
-BITS = [pytest.param(BIN, id="64"),
-        pytest.param(BIN32, id="32", marks=pytest.mark.skipif(
-            not os.path.exists(BIN32), reason="no 32-bit build"))]
-
-
-@pytest.fixture(params=BITS)
-def kmqtt(request):
-    """The programs, of 64 and of 32 bits."""
-    return Kmqtt(request.param)
+@pytest.fixture
+def kmqtt():
+    """The programs; of 64 bits, unless a test asks for both."""
+    return Kmqtt()
 
 
 def one(reader):
@@ -35,6 +30,7 @@ def reader(device, topic):
     return opened
 
 
+@BITS
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_message(kmqtt, reader, topic, qos):
     kmqtt.publish("-t", topic, "-m", "payload", "-q", str(qos))
@@ -43,6 +39,7 @@ def test_message(kmqtt, reader, topic, qos):
     assert not message.retain and message.props == b"" and message.expiry == 0
 
 
+@BITS
 def test_binary_and_large_files(kmqtt, reader, topic, tmp_path):
     """Every byte, and more than one page, one pipe and one read()."""
     for size in (1, 255, 4096, 65536, 1 << 20, (2 << 20) - 1000):
@@ -76,6 +73,7 @@ def test_file_that_is_a_pipe(kmqtt, reader, topic):
     assert one(reader).payload == b"".join(b"%d\n" % n for n in range(1, 1001))
 
 
+@BITS
 def test_too_large(kmqtt, reader, topic, tmp_path):
     """Larger than max_packet_size: an error, and nothing was published."""
     path = tmp_path / "large"
@@ -86,6 +84,7 @@ def test_too_large(kmqtt, reader, topic, tmp_path):
     assert reader.drain() == []
 
 
+@BITS
 def test_lines_as_they_come(kmqtt, reader, topic):
     """A line is published at once, not when the input ends."""
     with kmqtt.start("pub", "-t", topic, "-l", "-q", "1") as pub:
@@ -110,6 +109,7 @@ def test_retain(kmqtt, device, topic):
     assert later.drain() == []
 
 
+@BITS
 def test_properties(kmqtt, reader, topic):
     """All that a message can have, on the wire as the standard says (MQTT 5.0, 3.3.2.3)."""
     kmqtt.publish("-t", topic, "-m", "x", "-D", "publish", "payload-format-indicator", "1",
@@ -160,6 +160,7 @@ def test_no_permission(kmqtt, topic):
     assert done == (1, b"", b"Error: /dev/kmqtt: Permission denied\n")
 
 
+@BITS
 @pytest.mark.parametrize("qos", ["1", "2"])
 def test_wait_without_uplink(kmqtt, reader, topic, qos):
     """--wait: no uplink carries the topic, and nothing else is disturbed."""

@@ -51,8 +51,10 @@ PAYLOADS = {
 }
 
 
-@pytest.mark.parametrize("qos", ["0", "1", "2"])
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload,qos", [
+    *((payload, str(number % 3)) for number, payload in enumerate(PAYLOADS)),
+    ("props", "1"), ("props", "2"),
+])
 def test_one_message(same, payload, qos):
     """Each kind of message, each QoS, everything that a format can show of it."""
     def steps(programs, topic):
@@ -83,7 +85,7 @@ def test_output(same, options):
 
 @pytest.mark.parametrize("filters", [
     ["-t", "T/+"], ["-t", "T/#"], ["-t", "T/a", "-t", "T/b"], ["-t", "T/+/c"], ["-t", "+/+/a"],
-    ["-t", "T/#", "-T", "T/a"], ["-t", "T/#", "-T", "T/+/c", "-T", "T/b/#"], ["-t", "T/#", "-T", "#"],
+    ["-t", "T/#", "-T", "T/a"], ["-t", "T/#", "-T", "T/+/c", "-T", "T/b/#"],
     ["-L", "mqtt://127.0.0.1/T/a"],
 ], ids=" ".join)
 def test_filters(same, filters):
@@ -102,14 +104,10 @@ def test_filters(same, filters):
                 if not line:
                     break
                 out += line
-                if b"#" == args[-1].encode():
-                    break
             done = sub.stop()
             done.out = out + done.out
             return done
 
-    if filters[-1] == "#":
-        pytest.skip("nothing would be printed")
     assert same(steps).status == 0
 
 
@@ -178,9 +176,11 @@ def test_signals(same, signum):
     assert same(steps).status == 0
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"one\n", b"one\ntwo\n\nfour", b"x" * 5000 + b"\nend\n"],
-                         ids=["nothing", "empty", "one", "four", "long"])
-@pytest.mark.parametrize("qos", ["0", "1"])
+@pytest.mark.parametrize("data,qos", [
+    pytest.param(b"", "0", id="nothing"), pytest.param(b"\n", "1", id="empty"),
+    pytest.param(b"one\n", "0", id="one"), pytest.param(b"one\ntwo\n\nfour", "1", id="four"),
+    pytest.param(b"x" * 5000 + b"\nend\n", "0", id="long"),
+])
 def test_lines(same, data, qos):
     """-l publishes each line."""
     def steps(programs, topic):

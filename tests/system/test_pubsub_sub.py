@@ -7,17 +7,12 @@ import signal
 import pytest
 
 import kmqtt_dev
-from pubsub import BIN, BIN32, Kmqtt, Running, wait_for
+from pubsub import BITS, Kmqtt, Running, wait_for
 
-BITS = [pytest.param(BIN, id="64"),
-        pytest.param(BIN32, id="32", marks=pytest.mark.skipif(
-            not os.path.exists(BIN32), reason="no 32-bit build"))]
-
-
-@pytest.fixture(params=BITS)
-def kmqtt(request):
-    """The programs, of 64 and of 32 bits."""
-    return Kmqtt(request.param)
+@pytest.fixture
+def kmqtt():
+    """The programs; of 64 bits, unless a test asks for both."""
+    return Kmqtt()
 
 
 @pytest.fixture
@@ -28,6 +23,7 @@ def name(topic):
     assert Kmqtt().run("sub", "-i", name, "-t", topic, "-E").status == 0
 
 
+@BITS
 def test_binary(kmqtt, device, topic):
     """Every byte of a large payload comes out, with nothing added by -N."""
     data = bytes(range(256)) * 1024
@@ -36,6 +32,7 @@ def test_binary(kmqtt, device, topic):
         assert sub.end() == (0, data, b"")
 
 
+@BITS
 def test_many(kmqtt, device, topic):
     """More than one read() takes, in order."""
     device_ = device()
@@ -59,6 +56,7 @@ def test_expiry_is_seen(kmqtt, topic):
         assert sub.end().out in (b"600\n", b"599\n")
 
 
+@BITS
 @pytest.mark.parametrize("handling,count", [("always", 2), ("new", 1), ("never", 0)])
 def test_retain_handling(kmqtt, topic, name, handling, count):
     """Retained messages at each subscribe, only at the first one, or never."""
@@ -91,6 +89,7 @@ def test_unsubscribe(kmqtt, topic, name):
     assert done == (27, b"b\n", b"Timed out\n")
 
 
+@BITS
 def test_named_session(kmqtt, topic, name):
     """What comes meanwhile waits, without QoS 0; -C takes no more than it prints."""
     args = ["-i", name, "-c", "-q", "1", "-t", topic, "-W", "1"]
@@ -140,6 +139,7 @@ def test_killed(kmqtt, device, topic, name):
     assert again == sorted(again)
 
 
+@BITS
 def test_takeover(kmqtt, topic, name):
     """The same name elsewhere ends this one, as with Mosquitto."""
     with kmqtt.subscribe("-i", name, "-t", topic) as first:

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The examples do what they say, each in thirty lines or fewer."""
+
+import os
+import subprocess
+
+import pytest
+
+from pubsub import ENV, TOP, Kmqtt, Running
+
+EXAMPLES = os.path.join(TOP, "examples")
+SOURCES = sorted(name for name in os.listdir(EXAMPLES) if name.endswith((".c", ".sh", ".py")))
+
+
+@pytest.fixture(scope="module")
+def built():
+    """The folder of the programs."""
+    subprocess.run(["make", "-s", "-C", EXAMPLES, "CFLAGS=-O2 -Werror", f"BUILD={TOP}/build"],
+                   check=True, env=ENV)
+    return os.path.join(TOP, "build", "examples")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_short(name):
+    with open(os.path.join(EXAMPLES, name), encoding="ascii") as file:
+        assert len(file.readlines()) <= 30
+
+
+def test_all_are_here():
+    """A test below for each."""
+    assert SOURCES == ["answer.c", "answer.sh", "plain.c", "publish.c", "request.c", "ring.c",
+                       "session.c", "subscribe.c", "subscribe.py"]
+
+
+class Device(Running):
+    """An example that waits in read() or poll(), not only in poll()."""
+
+    def waits(self):
+        with open(f"/proc/{self.process.pid}/wchan", encoding="ascii") as file:
+            return "kmqtt" in file.read() or super().waits()
+
+
+def test_subscribe(built, topic):
+    with Device([built + "/subscribe", topic + "/#"]) as example:
+        example.ready()
+        Kmqtt().publish("-t", topic + "/a", "-m", "one")
+        assert example.process.stdout.readline() == f"{topic}/a one\n".encode()
+
+
+def test_python(topic):
+    with Device(["/usr/bin/python3", EXAMPLES + "/subscribe.py", topic + "/#"]) as example:
+        example.ready()
+        Kmqtt().publish("-t", topic + "/a", "-m", "one", "-D", "publish", "content-type", "x")
+        Kmqtt().publish("-t", topic + "/a", "-n")
+        assert example.process.stdout.readline() == f"{topic}/a (QoS 0) one\n".encode()
+        assert example.process.stdout.readline() == f"{topic}/a (QoS 0) \n".encode()
+
+
+def test_plain(built, topic):
+    with Device(["stdbuf", "-oL", built + "/plain", topic + "/#"]) as example:
+        example.ready()
+        Kmqtt().publish("-t", topic + "/a", "-m", "one")
+        assert example.process.stdout.readline() == f"{topic}/a\n".encode()
+
+
+def test_publish(built, topic):
+    with Running([built + "/publish", topic, "21.5"]) as example:
+        assert example.end() == (0, b"", b"")
+    done = Kmqtt().run("sub", "-t", topic, "-C", "1", "-F", "%p %r %P %E", "-W", "10")
+    assert done.out in (b"21.5 1 unit:degree 3600\n", b"21.5 1 unit:degree 3599\n")
+    Kmqtt().publish("-t", topic, "-r", "-n")
+
+
+def test_ring(built, topic):
+    with Running([built + "/ring", topic, "1000"]) as example:
+        example.ready()
+        Kmqtt().publish("-t", topic, "-m", "12345", "--repeat", "1000")
+        assert example.end() == (0, b"5000 bytes\n", b"")
+
+
+def test_session(built, topic):
+    """A job that was not done comes again."""
+    def run(*more):
+        with Running([built + "/session", "worker-" + topic, topic, *more]) as example:
+            return example.end().out
+
+    assert run() == b"no job\n"
+    for job in ("first", "second"):
+        Kmqtt().publish("-t", topic, "-m", job, "-q", "1")
+    assert run("fail") == b"first\n"
+    assert run() == b"again: first\n"
+    assert run().endswith(b"second\n")
+    assert run() == b"no job\n"
+    assert Kmqtt().run("sub", "-i", "worker-" + topic, "-t", topic, "-E").status == 0
+
+
+def test_request_and_answer(built, topic):
+    with Device([built + "/answer", topic]) as service:
+        service.ready()
+        with Running([built + "/request", topic, "hello"]) as example:
+            assert example.end() == (0, b"5\n", b"")
+
+
+def test_shell(topic):
+    with Running([EXAMPLES + "/answer.sh", topic], start_new_session=True) as service:
+        try:
+            done = Kmqtt().run("rr", "-t", topic, "-e", topic + "/me", "-m", "uname", "-W", "2",
+                               "-q", "1")
+            while done.status == 27:  # it has not subscribed yet
+                done = Kmqtt().run("rr", "-t", topic, "-e", topic + "/me", "-m", "uname", "-W", "2",
+                                   "-q", "1")
+            assert done.out == b"Linux\n"
+            assert Kmqtt().run("rr", "-t", topic, "-e", topic + "/me", "-m", "x", "-W", "10").out == \
+                b"I do not know about x\n"
+        finally:
+            os.killpg(service.process.pid, 15)
+            service.end()
