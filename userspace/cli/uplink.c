@@ -237,7 +237,7 @@ static void server_print(const char *key, const struct nlattr *nest)
 	if (out_options.json) {
 		out_str("host", NULL, host);
 		out_str("address", NULL, address);
-		if (tb[KMQTT_A_SERVER_SCOPE_ID])
+		if (nl_uint(tb[KMQTT_A_SERVER_SCOPE_ID]))
 			out_uint("scope_id", NULL,
 				 nl_uint(tb[KMQTT_A_SERVER_SCOPE_ID]));
 		out_uint("port", NULL, port);
