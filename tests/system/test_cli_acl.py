@@ -56,7 +56,7 @@ def test_refusals(cli):
     cli.refused("acl", "add", "allow", "read", "a#")
     cli.refused("acl", "add", "allow", "read", "a", "before", "12345")
     cli.refused("acl", "add", "allow", "read", "a", "cgroup", "/no/such/cgroup")
-    assert "no user" in cli.refused("acl", "add", "allow", "read", "a", "uid", "nobody-here", status=1)
+    assert "no user" in cli.refused("acl", "add", "allow", "read", "a", "uid", "no-such", status=1)
     assert cli.json("acl") == []
 
 

@@ -4,8 +4,8 @@
 import errno
 
 from kmqtt_cli import cli  # pylint: disable=unused-import
-from kmqtt_dev import (CONTENT_TYPE, CORRELATION, FOREVER, KEEP_LATEST, MANUAL_ACK, NO_LOCAL, RETAIN,
-                       refused, string_prop, user_prop)
+from kmqtt_dev import (CONTENT_TYPE, CORRELATION, FOREVER, KEEP_LATEST, MANUAL_ACK, NO_LOCAL,
+                       RETAIN, refused, string_prop, user_prop)
 
 # pylint: disable=redefined-outer-name
 

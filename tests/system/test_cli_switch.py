@@ -107,8 +107,8 @@ def test_pretty_json_is_the_same(cli):
 
 
 def test_words_may_be_shortened(cli):
-    for words in ("sh", "ses", "session s", "subscr", "ret sh", "a sh", "u", "u sh", "u t sh", "stat",
-                  "set max_se 5"):
+    for words in ("sh", "ses", "session s", "subscr", "ret sh", "a sh", "u", "u sh", "u t sh",
+                  "stat", "set max_se 5"):
         cli.run(*words.split())
 
 

@@ -75,7 +75,8 @@ def test_settings_of_add_and_set(cli):
 
 def test_text(cli):
     cli.run("uplink", "add", "b1", "to", "192.0.2.1:1884", "client-id", "x", "down")
-    cli.run("uplink", "topic", "add", "b1", "a/#", "both", "qos", "2", "local", "l/", "remote", "r/")
+    cli.run("uplink", "topic", "add", "b1", "a/#", "both", "qos", "2", "local", "l/",
+            "remote", "r/")
     text = cli.run("uplink")
     assert text.startswith("b1: down")
     assert "\n    to 192.0.2.1:1884\n" in text
@@ -157,8 +158,8 @@ def test_messages_go_both_ways(cli):
     wait_until(lambda: uplink(cli)["filters"] == 1)
 
     def published():
-        subprocess.run(["ip", "netns", "exec", cli.netns, "mosquitto_pub", "-t", "in/a", "-m", "hello",
-                        "-q", "1"], check=True)
+        subprocess.run(["ip", "netns", "exec", cli.netns, "mosquitto_pub", "-t", "in/a", "-m",
+                        "hello", "-q", "1"], check=True)
         return local.readable(1000)
 
     wait_until(published)
@@ -188,8 +189,8 @@ def test_attach_a_connected_socket(cli):
 def test_attach_refuses_what_is_no_socket(cli):
     cli.run("uplink", "add", "b1")
     assert "fd" in cli.refused("uplink", "attach", "b1", "fd", "99")
-    done = subprocess.run(cli.command("uplink", "attach", "b1", "fd", "0"), stdin=subprocess.DEVNULL,
-                          capture_output=True, check=False)
+    done = subprocess.run(cli.command("uplink", "attach", "b1", "fd", "0"),
+                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert done.returncode == 2
 
 
