@@ -66,9 +66,11 @@ def test_settings_of_add_and_set(cli):
     cli.run("uplink", "add", "b2", "down")
     cli.run("uplink", "set", "b2", *words)
     matches(uplink(cli, "b2"))
-    cli.run("uplink", "set", "b2", "will-delay", "5", "version", "5", "batch", "4")
+    cli.run("uplink", "set", "b2", "will-topic", "w", "will-delay", "5", "version", "5",
+            "batch", "4")
     shown = uplink(cli, "b2")
-    assert (shown["will_delay"], shown["version"], shown["batch"]) == (5, "5", 4)
+    assert (shown["will_topic"], shown["will_delay"]) == ("w", 5)
+    assert (shown["version"], shown["batch"]) == ("5", 4)
     assert shown["client_id"] == "my id"
     assert [one["name"] for one in cli.json("uplink")] == ["b1", "b2"]
 
