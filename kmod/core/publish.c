@@ -16,6 +16,7 @@
  * struct kmqtt_route - one message being routed
  * @from:	publisher, or NULL
  * @msg:	message
+ * @waits:	the publisher waited until all that would block had room
  * @count:	sessions that it was for
  * @queued:	of them, those whose queue took it
  * @subs:	matches of sessions that have more than one subscription: several
@@ -27,6 +28,7 @@
 struct kmqtt_route {
 	struct kmqtt_session *from;
 	struct kmqtt_msg *msg;
+	bool waits;
 	unsigned int count;
 	unsigned int queued;
 	const struct kmqtt_sub **subs;
@@ -76,7 +78,10 @@ static struct kmqtt_sub_ids *kmqtt_route_ids(const struct kmqtt_sub **subs,
 static void kmqtt_route_push_group(struct kmqtt_route *r,
 				   const struct kmqtt_sub **subs, unsigned int nr)
 {
-	struct kmqtt_push how = {};
+	struct kmqtt_push how = {
+		/* as kmqtt_route_find_full() has looked at it */
+		.room = r->waits && !subs[0]->group && subs[0]->session != r->from,
+	};
 	unsigned int i, ids = 0;
 
 	for (i = 0; i < nr; i++) {
@@ -233,6 +238,7 @@ int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 	struct kmqtt_route r = {
 		.from = from,
 		.msg = msg,
+		.waits = blocked,
 		.cap = KMQTT_ROUTE_STACK,
 	};
 	int ret;

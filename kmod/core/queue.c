@@ -313,7 +313,8 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 	} else if (s->policy == KMQTT_POLICY_KEEP_LATEST &&
 		   kmqtt_queue_replace(s, ent, &gone)) {
 		queued = true;
-	} else if (kmqtt_queue_make_room(s, msg->size, extra, &gone)) {
+	} else if ((how->room && s->online && s->policy == KMQTT_POLICY_BLOCK) ||
+		   kmqtt_queue_make_room(s, msg->size, extra, &gone)) {
 		kmqtt_queue_add_tail(s, ent);
 		queued = true;
 	} else {

@@ -66,6 +66,8 @@ struct kmqtt_qent {
  * @retain:	RETAIN flag to send
  * @replay:	a retained message for a new subscription: it is in memory
  *		already, so as many as are retained may be queued beyond the caps
+ * @room:	the publisher has seen that a KMQTT_POLICY_BLOCK session has room; if
+ *		others took it since, the queue grows by one message for each of them
  */
 struct kmqtt_push {
 	struct kmqtt_sub_ids *more_ids;
@@ -73,6 +75,7 @@ struct kmqtt_push {
 	u8 qos;
 	bool retain;
 	bool replay;
+	bool room;
 };
 
 /** kmqtt_queue_init() / kmqtt_queue_exit() - cache of entries, at module load */

@@ -400,6 +400,7 @@ static int kmqtt_ioc_ring(struct kmqtt_file *f, void __user *arg)
 	mutex_unlock(&f->lock);
 	if (err)
 		goto free;
+	wake_up_interruptible_all(&f->wait);	/* a reader, to be told EBUSY */
 	kmqtt_file_kick(f);
 	return 0;
 free:

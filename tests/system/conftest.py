@@ -108,3 +108,5 @@ def device():
     yield make
     for one in opened:
         one.close()
+        for ring in one.rings:
+            ring.close()

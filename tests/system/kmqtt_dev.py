@@ -118,6 +118,10 @@ class Ring:
         self.rest = mmap.mmap(device.fd, self.map_size - page, prot=mmap.PROT_READ, offset=kernel)
         self.base = self.data - kernel
 
+    def close(self):
+        self.user.close()
+        self.rest.close()
+
     @property
     def consumer(self):
         return struct.unpack_from("=Q", self.user, 0)[0]
@@ -156,6 +160,7 @@ class Device:
     def __init__(self, name=None, mode=os.O_RDWR, **conf):
         self.fd = os.open(DEVICE, mode | os.O_CLOEXEC)
         self.present = None
+        self.rings = []
         if name is not None or conf:
             try:
                 self.present = self.session(name, **conf)
@@ -249,7 +254,8 @@ class Device:
         return out
 
     def ring(self, size=1 << 16):
-        return Ring(self, size)
+        self.rings.append(Ring(self, size))
+        return self.rings[-1]
 
 
 def refused(number):
@@ -279,7 +285,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 def libc(name, *args):
     """A system call by its C name, so that addresses can be anything; raises OSError."""
     call = getattr(LIBC, name)
-    call.restype = ctypes.c_long
+    call.restype = ctypes.c_ssize_t if name in ("read", "write") else ctypes.c_int
     result = call(*(ctypes.c_void_p(a) if isinstance(a, int) and a > 1 << 30 else a for a in args))
     if result < 0:
         number = ctypes.get_errno()
