@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The generic netlink family: life, and what all its commands share. */
-#include <linux/capability.h>
 #include <linux/module.h>
 
 #include "port/netlink.h"
@@ -102,15 +101,6 @@ int kmqtt_nl_dump_end(struct sk_buff *skb, struct netlink_callback *cb,
 int kmqtt_nl_dump_start(struct netlink_callback *cb)
 {
 	cb->min_dump_alloc = KMQTT_NL_ENTRY_MAX;
-	return 0;
-}
-
-int kmqtt_nl_admin_start(struct netlink_callback *cb)
-{
-	if (!netlink_net_capable(cb->skb, CAP_NET_ADMIN))
-		return kmqtt_nl_fail(cb->extack, NULL,
-				     "all sessions are shown to CAP_NET_ADMIN only",
-				     -EPERM);
 	return 0;
 }
 

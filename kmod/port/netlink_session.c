@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Netlink: sessions. */
+#include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/ktime.h>
 
 #include "port/netlink.h"
 #include "proto/proto.h"
 
-/* where a dump goes on; sessions are numbered in the order of their making */
+/**
+ * struct kmqtt_nl_session_ctx - where a dump goes on
+ * @after:	number of the session that was shown last; they are numbered in the
+ *		order of their making
+ * @allowed:	who asked for it has the capability
+ */
 struct kmqtt_nl_session_ctx {
 	unsigned long after;
+	bool allowed;
 };
 
 /* the fixed numbers of a session, with room for their heads */
@@ -188,6 +195,12 @@ int kmqtt_nl_session_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb
 	void *head;
 	int err;
 
+	/* not when the dump starts: older kernels tell no text from there */
+	if (!ctx->allowed && !netlink_net_capable(cb->skb, CAP_NET_ADMIN))
+		return kmqtt_nl_fail(cb->extack, NULL,
+				     "all sessions are shown to CAP_NET_ADMIN only",
+				     -EPERM);
+	ctx->allowed = true;
 	while ((s = kmqtt_session_next(b, ctx->after))) {
 		number = s->number;
 		head = kmqtt_nl_dump_begin(skb, cb, KMQTT_NAME_MAX +

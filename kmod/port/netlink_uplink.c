@@ -12,20 +12,11 @@ atomic_t kmqtt_nl_uplink_generation = ATOMIC_INIT(1);
 int kmqtt_nl_uplink_fail(struct genl_info *info, const struct nlattr *name,
 			 const char *why, int err)
 {
-	if (why)
-		return kmqtt_nl_fail(info->extack, NULL, why, err);
-	switch (err) {
-	case -ENOENT:
-		return kmqtt_nl_fail(info->extack, name,
-				     "no uplink of that name", err);
-	case -EEXIST:
-		return kmqtt_nl_fail(info->extack, name,
-				     "an uplink of that name is there already", err);
-	case -ENOSPC:
-		return kmqtt_nl_fail(info->extack, NULL, "too many uplinks", err);
-	default:
-		return err;
-	}
+	if (err == -ENOENT)
+		why = "no such uplink";
+	else if (err != -EEXIST)
+		name = NULL;
+	return kmqtt_nl_fail(info->extack, name, why, err);
 }
 
 /* Return: 0, or -EINVAL and then it is said why */

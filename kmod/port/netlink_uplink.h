@@ -19,7 +19,8 @@ extern atomic_t kmqtt_nl_uplink_generation;
 /**
  * kmqtt_nl_uplink_fail() - refuse a request about an uplink and say why
  * @info:	the request
- * @name:	attribute with the uplink's name
+ * @name:	attribute with the uplink's name, which is wrong if there is none of
+ *		it, or one already
  * @why:	what the uplink said, or NULL
  * @err:	negative errno
  *

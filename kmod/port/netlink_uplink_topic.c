@@ -21,6 +21,12 @@ struct kmqtt_nl_topic_walk {
 	int err;
 };
 
+/* none is shown as none */
+static int kmqtt_nl_put_prefix(struct sk_buff *skb, int type, const char *prefix)
+{
+	return prefix && *prefix ? kmqtt_nl_put_str(skb, type, prefix) : 0;
+}
+
 static const char *kmqtt_nl_get_prefix(const struct nlattr *attr)
 {
 	return attr ? nla_data(attr) : NULL;
@@ -51,24 +57,9 @@ static int kmqtt_nl_get_topic(struct genl_info *info,
 
 static int kmqtt_nl_topic_fail(struct genl_info *info, const char *why, int err)
 {
-	struct nlattr *filter = info->attrs[KMQTT_A_UPLINK_TOPIC_FILTER];
-
-	if (why)
-		return kmqtt_nl_fail(info->extack, filter, why, err);
-	switch (err) {
-	case -EEXIST:
-		return kmqtt_nl_fail(info->extack, filter,
-				     "the uplink carries this already", err);
-	case -EILSEQ:
-		return kmqtt_nl_fail(info->extack, filter,
-				     "not a valid topic filter", err);
-	case -ENOSPC:
-		return kmqtt_nl_fail(info->extack, filter,
-				     "too many topics of one uplink", err);
-	default:
-		return kmqtt_nl_uplink_fail(info,
-				info->attrs[KMQTT_A_UPLINK_TOPIC_UPLINK], why, err);
-	}
+	/* what is not there may be the uplink or the topic: the text says which */
+	return kmqtt_nl_fail(info->extack, err == -ENOENT ? NULL :
+			     info->attrs[KMQTT_A_UPLINK_TOPIC_FILTER], why, err);
 }
 
 int kmqtt_nl_uplink_topic_new_doit(struct sk_buff *skb, struct genl_info *info)
@@ -133,8 +124,8 @@ static int kmqtt_nl_dump_topic(void *arg, const struct kmqtt_uplink_topic_conf *
 	      kmqtt_nl_put_str(skb, KMQTT_A_UPLINK_TOPIC_FILTER, t->filter) ?:
 	      nla_put_u32(skb, KMQTT_A_UPLINK_TOPIC_DIRECTION, t->dir) ?:
 	      nla_put_u8(skb, KMQTT_A_UPLINK_TOPIC_QOS, t->qos) ?:
-	      kmqtt_nl_put_str(skb, KMQTT_A_UPLINK_TOPIC_LOCAL_PREFIX, t->local) ?:
-	      kmqtt_nl_put_str(skb, KMQTT_A_UPLINK_TOPIC_REMOTE_PREFIX, t->remote);
+	      kmqtt_nl_put_prefix(skb, KMQTT_A_UPLINK_TOPIC_LOCAL_PREFIX, t->local) ?:
+	      kmqtt_nl_put_prefix(skb, KMQTT_A_UPLINK_TOPIC_REMOTE_PREFIX, t->remote);
 	walk->err = kmqtt_nl_dump_end(skb, walk->cb, head, err);
 	if (err)
 		walk->full = true;
@@ -200,6 +191,6 @@ int kmqtt_nl_uplink_topic_get_dumpit(struct sk_buff *skb,
 	nla_strscpy(walk.uplink, name, sizeof(walk.uplink));
 	err = kmqtt_nl_dump_topics(&walk);
 	if (err)
-		return kmqtt_nl_fail(cb->extack, name, "no uplink of that name", err);
+		return kmqtt_nl_fail(cb->extack, name, "no such uplink", err);
 	return skb->len ?: walk.err;
 }

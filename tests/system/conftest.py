@@ -14,6 +14,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 import kmqtt_dev  # pylint: disable=wrong-import-position
+import kmqtt_nl  # pylint: disable=wrong-import-position
 
 # What a kernel says when something is wrong with it.
 BAD = re.compile(r"WARNING:|\bBUG\b|Oops|general protection|KASAN|KCSAN|KFENCE|UBSAN|Call Trace"
@@ -110,3 +111,23 @@ def device():
         one.close()
         for ring in one.rings:
             ring.close()
+
+
+@pytest.fixture
+def netlink():
+    """A function that opens a kmqtt_nl.Netlink; closed after the test."""
+    opened = []
+
+    def make(*args, **more):
+        opened.append(kmqtt_nl.Netlink(*args, **more))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def nl(netlink):  # pylint: disable=redefined-outer-name
+    """A socket of the administrator's."""
+    return netlink()

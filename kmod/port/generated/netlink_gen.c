@@ -316,7 +316,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 	},
 	{
 		.cmd	= KMQTT_CMD_SESSION_GET,
-		.start	= kmqtt_nl_admin_start,
+		.start	= kmqtt_nl_dump_start,
 		.dumpit	= kmqtt_nl_session_get_dumpit,
 		.flags	= GENL_CMD_CAP_DUMP,
 	},

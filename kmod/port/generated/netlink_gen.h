@@ -17,7 +17,6 @@
 extern const struct nla_policy kmqtt_server_nl_policy[KMQTT_A_SERVER_HOST + 1];
 
 int kmqtt_nl_dump_start(struct netlink_callback *cb);
-int kmqtt_nl_admin_start(struct netlink_callback *cb);
 int kmqtt_nl_retained_done(struct netlink_callback *cb);
 
 int kmqtt_nl_switch_get_doit(struct sk_buff *skb, struct genl_info *info);
