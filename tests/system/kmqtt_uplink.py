@@ -29,7 +29,7 @@ class Uplink:
             conf["server"] = [server(*(s if isinstance(s, tuple) else (s.host, s.port)))
                               for s in servers]
         conf.setdefault("connect_timeout", 10)
-        self.nl.do("uplink-new", name=name, **conf)
+        self.nl.do("uplink-new", name=name, admin_up=0, **conf)
         self.gone = False
         for topic in topics:
             self.topic(*topic)

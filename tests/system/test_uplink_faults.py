@@ -340,9 +340,9 @@ def test_a_claim_of_much(fake, topic):
         peer.subscribed()
         before = memory_kb()
         size = min(limit, 100_000_000) - 5
-        # a SUBACK of that length, and no more of it
-        peer.send(b"\x90" + bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128,
-                                   size >> 21]) + b"\x00\x01")
+        # a PUBLISH of that length, and of its topic name no more than the length
+        peer.send(b"\x30" + bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128,
+                                   size >> 21]) + b"\xff\xff")
         peer.nothing()
         assert before - memory_kb() < 20000
         assert up.show()["state"] == UP
