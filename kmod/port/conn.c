@@ -224,8 +224,11 @@ static void kmqtt_conn_io_finish(struct kmqtt_conn *conn)
 		conn->ops->goodbye(conn);
 		kmqtt_conn_timer(conn, KMQTT_CONN_LINGER);
 	}
-	if (kmqtt_conn_tx_idle(conn) && !test_and_set_bit(KMQTT_CONN_SHUT, &conn->flags))
+	if (kmqtt_conn_tx_idle(conn) && !test_and_set_bit(KMQTT_CONN_SHUT, &conn->flags)) {
+		if (test_bit(KMQTT_CONN_TLS, &conn->flags))
+			kmqtt_conn_tls_bye(conn);
 		kernel_sock_shutdown(conn->sock, SHUT_WR);
+	}
 }
 
 static void kmqtt_conn_io_connect(struct kmqtt_conn *conn)

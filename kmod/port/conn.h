@@ -357,6 +357,9 @@ void kmqtt_conn_tx_drop(struct kmqtt_conn *conn);
  */
 int kmqtt_conn_tls_control(struct kmqtt_conn *conn);
 
+/** kmqtt_conn_tls_bye() - tell the peer that nothing more comes (close_notify) */
+void kmqtt_conn_tls_bye(struct kmqtt_conn *conn);
+
 /** kmqtt_sock_is_tls() - a TCP socket with the "tls" ULP */
 bool kmqtt_sock_is_tls(struct sock *sk);
 

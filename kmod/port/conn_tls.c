@@ -18,6 +18,7 @@
 #define KMQTT_TLS_HANDSHAKE		22
 #define KMQTT_TLS_DATA			23
 #define KMQTT_TLS_KEY_UPDATE		24
+#define KMQTT_TLS_WARNING		1
 #define KMQTT_TLS_CLOSE_NOTIFY		0
 
 /* More than a ticket: one that is longer comes in pieces, each of type 22. */
@@ -79,4 +80,27 @@ int kmqtt_conn_tls_control(struct kmqtt_conn *conn)
 	default:
 		return -EBADMSG;
 	}
+}
+
+/* Without it the peer cannot tell the end from a stream that was cut (RFC 8446, 6.1). */
+void kmqtt_conn_tls_bye(struct kmqtt_conn *conn)
+{
+	union {
+		struct cmsghdr hdr;
+		u8 buf[CMSG_SPACE(sizeof(u8))];
+	} control = {};
+	struct msghdr msg = {
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL,
+	};
+	u8 alert[2] = { KMQTT_TLS_WARNING, KMQTT_TLS_CLOSE_NOTIFY };
+	struct kvec iov = { .iov_base = alert, .iov_len = sizeof(alert) };
+
+	control.hdr.cmsg_level = SOL_TLS;
+	control.hdr.cmsg_type = TLS_SET_RECORD_TYPE;
+	control.hdr.cmsg_len = CMSG_LEN(sizeof(u8));
+	*(u8 *)CMSG_DATA(&control.hdr) = KMQTT_TLS_ALERT;
+	/* if the socket is full, the peer does without */
+	kernel_sendmsg(conn->sock, &msg, &iov, 1, sizeof(alert));
 }
