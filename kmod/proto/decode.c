@@ -128,7 +128,7 @@ static u8 read_protocol(struct kmqtt_reader *r, struct kmqtt_connect *out)
 	if (out->version >= KMQTT_V31 && out->version <= KMQTT_V5 &&
 	    kmqtt_view_equal(name, kmqtt_protocol_name(out->version)))
 		return 0;
-	out->version = level > KMQTT_V5 && !out->bridge ? KMQTT_V5 : KMQTT_V311;
+	out->version = level >= KMQTT_V5 && !out->bridge ? KMQTT_V5 : KMQTT_V311;
 	return KMQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
 }
 

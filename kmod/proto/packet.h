@@ -108,7 +108,8 @@ struct kmqtt_connect {
  * @out: the result
  *
  * %KMQTT_RC_UNSUPPORTED_PROTOCOL_VERSION: the protocol name or level is none of ours; then
- * @out->version is the version in which it is to be answered (3.1.1 unless the level is above 5).
+ * @out->version is the version in which it is to be answered (5.0 if the level is 5 or above, else
+ * 3.1.1).
  * %KMQTT_RC_CLIENT_ID_NOT_VALID: an empty client identifier where the version does not allow it:
  * in 3.1, and in 3.1.1 without Clean Session. The 23 bytes to which 3.1 limits it are not
  * insisted on. After any other error @out->version is the client's, or 0 if it is not known.

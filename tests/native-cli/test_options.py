@@ -2,11 +2,14 @@
 """Wrong command lines: the same words and exit statuses as Mosquitto's clients."""
 
 import os
+import re
+import shutil
 import subprocess
 
 import pytest
 
 BIN = os.environ["KMQTT_BIN"]
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 ENV = dict(os.environ, HOME="/nonexistent", XDG_CONFIG_HOME="/nonexistent")
 
 
@@ -120,7 +123,7 @@ def test_otherwise(tool, line):
 
 def options_in(text):
     """The options that a help text names."""
-    words = text.replace("[", " ").replace("{", " ").replace("]", " ").replace(",", " ").split()
+    words = re.sub(r"[][{},]", " ", text).split()
     return {word for word in words if word.startswith("-") and word.strip("-") and word != "-1"}
 
 
@@ -132,6 +135,36 @@ def test_help(tool):
     missing = options_in(other.stdout.decode()) - options_in(mine.stdout.decode())
     assert missing - {"--property"} == set()
     assert max(len(line) for line in mine.stdout.decode().split("\n")) <= 100
+
+
+def manual(page):
+    """The text of a man page, as it is written."""
+    with open(os.path.join(TOP, "man", page), encoding="utf-8") as file:
+        return file.read().replace("\\-", "-")
+
+
+@pytest.mark.parametrize("tool", ["pub", "sub", "rr"])
+def test_manual(tool):
+    """Names every option of the help text."""
+    named = set(re.findall(r"--?[A-Za-z][a-z0-9-]*", manual(f"kmqtt_{tool}.1")))
+    assert options_in(ours(tool, "--help").stdout.decode()) - named == set()
+
+
+def test_manual_of_the_library():
+    """Names every function of the header."""
+    with open(os.path.join(TOP, "userspace/lib/kmqtt/kmqtt.h"), encoding="ascii") as file:
+        functions = set(re.findall(r"^(?:[a-z_]+ )+\*?(kmqtt_\w+)\(", file.read(), re.M))
+    assert len(functions) > 30 and functions == set(re.findall(r"(kmqtt_\w+) \(\)",
+                                                               manual("libkmqtt.3")))
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="there is no man")
+@pytest.mark.parametrize("page", ["kmqtt_pub.1", "kmqtt_sub.1", "kmqtt_rr.1", "libkmqtt.3"])
+def test_manual_is_well_formed(page):
+    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z",
+                           os.path.join(TOP, "man", page)], capture_output=True, check=False,
+                          env=dict(ENV, LC_ALL="C.UTF-8", MANROFFSEQ="t"))
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("tool", ["pub", "sub", "rr"])

@@ -231,6 +231,7 @@ static void test_acks(void)
 	c.reason = 0x8e;
 	ok(kmqtt_connack_encode(buf, sizeof(buf), 5, &c) == -EINVAL,
 	   "encode CONNACK: reason of another packet");
+	c.reason = 0;
 	ok(kmqtt_connack_encode(buf, 0, 4, &c) == -ENOSPC &&
 	   kmqtt_ping_encode(buf, 0, KMQTT_PINGREQ) == -ENOSPC,
 	   "encode: a buffer without room is not the question for the size");

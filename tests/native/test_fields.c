@@ -63,6 +63,8 @@ static void test_connect_version(void)
 		{ "0004'MQTT' ff 02 003c 0000", KMQTT_V5 },
 		{ "0004'MQTT' 03 02 003c 0000", KMQTT_V311 },
 		{ "0004'XXXX' 04 02 003c 0000", KMQTT_V311 },
+		{ "0004'XXXX' 05 02 003c 0000", KMQTT_V5 },
+		{ "0004'MQTT' 83 02 003c 0000", KMQTT_V311 },
 		{ "0006'MQIsdp' 84 02 003c 0000", KMQTT_V311 },
 	};
 

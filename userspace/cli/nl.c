@@ -219,6 +219,8 @@ static int nl_open(struct family *family)
 {
 	int on = 1;
 
+	if (nl.socket)
+		return family_get(family);
 	nl.socket = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
 	if (!nl.socket || mnl_socket_bind(nl.socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return report_errno("netlink");
@@ -240,7 +242,7 @@ static int nl_ready(struct nlmsghdr *nlh, uint16_t flags)
 	struct family family = { .group = NULL };
 	int ret;
 
-	if (!nl.socket) {
+	if (!nl.family) {
 		ret = nl_open(&family);
 		if (ret)
 			return ret;
