@@ -186,6 +186,7 @@ static void test_events(void)
 	check(answer_event, monitor_main, "a/+", IS(EVENT_1), IS(EVENT_1),
 	      IS(JSON_1));
 	check(answer_event, monitor_main, "b/+", IS(""), IS(""), IS(""));
+	check(answer_event, monitor_main, "hel", IS(""), IS(""), IS(""));
 	check(answer_event, monitor_main, "event uplink-down", IS(EVENT_2),
 	      IS(EVENT_2), IS(JSON_2));
 	check(answer_event, monitor_main, "uplink b1", IS(EVENT_2), IS(EVENT_2),

@@ -348,12 +348,13 @@ int params_parse(struct args *args, const struct param *table, size_t count,
 	return STATUS_OK;
 }
 
-bool is_help(struct args *args)
+bool is_help(struct args *args, bool shortened)
 {
 	const char *word = args->count ? args->words[0] : "";
+	bool begins = *word && !strncmp("help", word, strlen(word));
 
-	if (!*word || (strncmp("help", word, strlen(word)) &&
-		       strcmp(word, "--help") && strcmp(word, "-h")))
+	if (strcmp(word, "help") && strcmp(word, "--help") &&
+	    strcmp(word, "-h") && !(shortened && begins))
 		return false;
 	args_next(args);
 	return true;
@@ -365,7 +366,7 @@ int command_run(struct args *args, const struct command *table, size_t count,
 	const char *word;
 	int i = 0;
 
-	if (is_help(args)) {
+	if (is_help(args, true)) {
 		fputs(usage, stdout);
 		return STATUS_OK;
 	}

@@ -235,8 +235,12 @@ struct command {
 int command_run(struct args *args, const struct command *table, size_t count,
 		const char *usage);
 
-/** is_help() - true if the next word asks for help; takes it */
-bool is_help(struct args *args);
+/**
+ * is_help() - does the next word ask for help?
+ * @args:	words; it is taken if it does
+ * @shortened:	it may be shortened, for nothing else can stand there
+ */
+bool is_help(struct args *args, bool shortened);
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 

@@ -55,7 +55,7 @@ static int object_run(int argc, char **argv)
 	struct args args = { argc, argv };
 	int i = 0, ret;
 
-	if (is_help(&args)) {
+	if (is_help(&args, true)) {
 		fputs(usage, stdout);
 		return STATUS_OK;
 	}

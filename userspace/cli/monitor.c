@@ -113,7 +113,7 @@ int monitor_main(struct args *args)
 {
 	struct selection sel = { .filter = NULL };
 
-	if (is_help(args)) {
+	if (is_help(args, false)) {
 		fputs(usage, stdout);
 		return STATUS_OK;
 	}

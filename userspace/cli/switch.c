@@ -101,7 +101,7 @@ static int switch_print(const struct nlmsghdr *nlh, void *ctx)
 
 int switch_show_main(struct args *args)
 {
-	if (is_help(args)) {
+	if (is_help(args, true)) {
 		fputs(show_usage, stdout);
 		return STATUS_OK;
 	}
@@ -115,7 +115,7 @@ int switch_set_main(struct args *args)
 	struct nlmsghdr *nlh;
 	int ret;
 
-	if (is_help(args)) {
+	if (is_help(args, true)) {
 		fputs(set_usage, stdout);
 		return STATUS_OK;
 	}

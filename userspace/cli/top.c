@@ -393,7 +393,7 @@ int top_main(struct args *args)
 {
 	struct top top = { .delay_ms = 2000 };
 
-	if (is_help(args)) {
+	if (is_help(args, true)) {
 		fputs(usage, stdout);
 		return STATUS_OK;
 	}
