@@ -200,6 +200,3 @@ static struct kunit_suite proto_suite = {
 };
 
 kunit_test_suite(proto_suite);
-
-MODULE_DESCRIPTION("KUnit tests of kmqtt");
-MODULE_LICENSE("GPL");

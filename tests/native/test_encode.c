@@ -193,6 +193,8 @@ static void test_acks(void)
 	   "encode PUBACK: short form");
 	ok(kmqtt_ack_encode(NULL, 0, 5, KMQTT_PUBLISH, &ack) == -EINVAL &&
 	   kmqtt_ack_encode(NULL, 0, 5, KMQTT_SUBSCRIBE, &ack) == -EINVAL &&
+	   kmqtt_ack_encode(NULL, 0, 4, KMQTT_SUBSCRIBE, &ack) == -EINVAL &&
+	   kmqtt_ack_encode(NULL, 0, 4, KMQTT_PUBLISH, &ack) == -EINVAL &&
 	   kmqtt_ack_encode(NULL, 0, 5, 255, &ack) == -EINVAL, "encode PUBACK: another type");
 	ack.reason = 0x92;
 	ok(kmqtt_ack_encode(NULL, 0, 5, KMQTT_PUBACK, &ack) == -EINVAL &&

@@ -63,6 +63,7 @@ static void test_share(void)
 	} cases[] = {
 		{ "$share/g/a/b", "g", "a/b" }, { "$share/g/#", "g", "#" },
 		{ "$share/g//", "g", "/" }, { "a/b", NULL, "a/b" }, { "$share", NULL, "$share" },
+		{ "building/7/a", NULL, "building/7/a" },
 		{ "$shared/g/a", NULL, "$shared/g/a" }, { "$share/g", NULL, "$share/g" },
 		{ "$share/g/", NULL, "$share/g/" }, { "$share//a", NULL, "$share//a" },
 	};
