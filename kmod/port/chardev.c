@@ -66,7 +66,7 @@ struct kmqtt_session *
 kmqtt_file_open_session(struct kmqtt_file *f, const struct cred *cred,
 			const struct kmqtt_session_params *params, bool *present)
 {
-	struct kmqtt_identity *who = kzalloc(sizeof(*who), GFP_KERNEL_ACCOUNT);
+	struct kmqtt_identity *who = kzalloc_obj(*who, GFP_KERNEL_ACCOUNT);
 	struct kmqtt_session *session;
 	const struct cred *old;
 
@@ -414,7 +414,7 @@ static int kmqtt_open(struct inode *inode, struct file *filp)
 	struct kmqtt_file *f;
 	bool present;
 
-	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	f = kzalloc_obj(*f, GFP_KERNEL_ACCOUNT);
 	if (!f)
 		return -ENOMEM;
 	f->port.ops = &kmqtt_file_port_ops;
