@@ -3,8 +3,11 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
+
+import pytest
 
 from kmqtt_cli import cli, wait_until  # pylint: disable=unused-import
 
@@ -196,16 +199,34 @@ def test_attach_refuses_what_is_no_socket(cli):
     assert done.returncode == 2
 
 
-def test_names_are_resolved_with_the_files_of_the_namespace(cli):
+@pytest.fixture
+def hosts(cli):
+    """Writes the hosts file of the namespace."""
     path = f"/etc/netns/{cli.netns}"
     os.makedirs(path)
-    with open(f"{path}/hosts", "w", encoding="ascii") as hosts:
-        hosts.write("192.0.2.77 only-there.example\n")
+
+    def write(text):
+        with open(f"{path}/hosts", "w", encoding="ascii") as file:
+            file.write(text)
+
+    yield write
+    shutil.rmtree(path)
+
+
+def test_names_are_resolved_with_the_files_of_the_namespace(cli, hosts):
+    hosts("192.0.2.77 only-there.example\n")
     cli.run("uplink", "add", "b1", "to", "only-there.example:7", "down")
     assert uplink(cli)["servers"] == [
         {"host": "only-there.example", "address": "192.0.2.77", "port": 7}]
-    os.unlink(f"{path}/hosts")
-    os.rmdir(path)
+
+
+def test_each_host_gets_its_share_of_the_addresses(cli, hosts):
+    hosts("".join(f"192.0.2.{n} many\n198.51.100.{n} more\n" for n in range(1, 11)))
+    cli.run("uplink", "add", "b1", "to", "many,more:7", "down")
+    assert [(one["host"], one["port"]) for one in uplink(cli)["servers"]] == \
+        [("many", 1883)] * 4 + [("more", 7)] * 4
+    cli.run("uplink", "set", "b1", "to", "many")
+    assert len({one["address"] for one in uplink(cli)["servers"]}) == 8
 
 
 def listening(cli, *words):
