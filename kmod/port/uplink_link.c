@@ -476,6 +476,7 @@ void kmqtt_link_free(struct kmqtt_link *link)
 	kmqtt_link_aliases_free(link->out, link->out_max);
 	kvfree(link->topic);
 	kfree(link->echo);
+	kfree(link->replayed);
 	kmqtt_session_put(link->session);
 	kfree(link);
 }

@@ -4,6 +4,7 @@
  * of MQTT 5.0, 4.3. All in the connection's work item.
  */
 #include <linux/err.h>
+#include <linux/jhash.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -192,17 +193,35 @@ static int kmqtt_link_same(void *ctx, struct kmqtt_msg *old)
 		       msg->props_len + msg->payload_len);
 }
 
+/* Is this the first retained message of its topic since the last SUBSCRIBE? */
+static bool kmqtt_link_first_retained(struct kmqtt_link *link, const struct kmqtt_msg *msg)
+{
+	u32 hash = jhash(kmqtt_msg_topic(msg), msg->topic_len, 0) | 1;
+	u32 *seen;
+
+	if (!link->replayed)
+		link->replayed = kcalloc(KMQTT_UPLINK_REPLAYS, sizeof(u32), GFP_KERNEL);
+	if (!link->replayed)
+		return false;
+	seen = &link->replayed[(hash >> 1) % KMQTT_UPLINK_REPLAYS];
+	if (*seen == hash)
+		return false;
+	*seen = hash;
+	return true;
+}
+
 /*
- * After a SUBSCRIBE the server sends what it has retained, which may be what we
- * got by another subscription, or before the connection was lost: then those who
- * are subscribed here have had it.
+ * After a SUBSCRIBE the server sends what it has retained, once for each topic. It
+ * may be what we got by another subscription, or before the connection was lost:
+ * then those who are subscribed here have had it.
  */
 static bool kmqtt_link_is_replay(struct kmqtt_link *link, struct kmqtt_msg *msg)
 {
-	if (!msg->retain || !msg->payload_len ||
+	if (!msg->retain ||
 	    (!kmqtt_upsubs_waiting(link->up) && time_after(jiffies, link->replay_until)))
 		return false;
-	return kmqtt_retain_walk(&link->broker->retain, kmqtt_msg_topic(msg),
+	return kmqtt_link_first_retained(link, msg) && msg->payload_len &&
+	       kmqtt_retain_walk(&link->broker->retain, kmqtt_msg_topic(msg),
 				 msg->topic_len, NULL, 0, kmqtt_link_same, msg);
 }
 

@@ -43,6 +43,7 @@
 #define KMQTT_UPLINK_ECHOES	256	/* publishes whose echo is awaited */
 #define KMQTT_UPLINK_ECHO_TIME	(10 * HZ) /* and for how long */
 #define KMQTT_UPLINK_REPLAY_TIME (5 * HZ) /* retained messages may follow a SUBACK */
+#define KMQTT_UPLINK_REPLAYS	1024	/* topics of retained messages that were seen */
 #define KMQTT_UPLINK_TEXT	128	/* an address, or another server's, to show */
 
 /** KMQTT_UPSTAT() - place of a member of struct kmqtt_uplink_stats in uplink->stats */
@@ -220,6 +221,8 @@ struct kmqtt_uppub {
  * @clean:	Clean Start was set
  * @session_expiry: seconds
  * @replay_until: jiffies until which a retained message may be one that we have
+ * @replayed:	hashes of the topics that had a retained message since the last
+ *		SUBSCRIBE, KMQTT_UPLINK_REPLAYS of them, or NULL
  * @subs_since: jiffies of the last SUBSCRIBE or UNSUBSCRIBE
  * @pub:	PUBLISH being received
  * @in:		topic aliases of the server, @in_max of them, or NULL
@@ -258,6 +261,7 @@ struct kmqtt_link {
 	bool clean;
 	u32 session_expiry;
 	unsigned long replay_until;
+	u32 *replayed;
 	unsigned long subs_since;
 	struct kmqtt_uppub pub;
 	struct kmqtt_alias *in;

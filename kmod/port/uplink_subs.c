@@ -504,8 +504,11 @@ void kmqtt_upsubs_send(struct kmqtt_link *link)
 	}
 	mutex_lock(&link->up->subs_lock);
 	while (subs->packets < KMQTT_UPLINK_SUBS_INFLIGHT &&
-	       kmqtt_upsubs_send_one(link, true, pick))
+	       kmqtt_upsubs_send_one(link, true, pick)) {
 		link->replay_until = jiffies + KMQTT_UPLINK_REPLAY_TIME;
+		kfree(link->replayed);
+		link->replayed = NULL;
+	}
 	if (!kmqtt_upsubs_subscribing(subs))
 		while (subs->packets < KMQTT_UPLINK_SUBS_INFLIGHT &&
 		       kmqtt_upsubs_send_one(link, false, pick))

@@ -585,6 +585,27 @@ def test_second_subscriber_gets_the_retained_one(fake, device, topic):
         one.publish(f"{topic}/u", b"", flags=kmqtt_dev.RETAIN)
 
 
+def test_same_retained_message_again(fake, device, topic):
+    """Published twice it is delivered twice; sent again after a reconnect it is not."""
+    dev = device().subscribe(f"{topic}/#")
+    with Uplink("one", fake, topics=[(f"{topic}/#", IN, 0)]) as up:
+        peer = fake.accept()
+        peer.handshake()
+        peer.subscribed()
+        for _ in range(3):
+            peer.publish(f"{topic}/t", b"on", retain=True)
+        assert [m.payload for m in receive(dev, 3)] == [b"on"] * 3
+        peer.close()
+        peer = fake.accept()
+        peer.handshake()
+        peer.subscribed()
+        peer.publish(f"{topic}/t", b"on", retain=True)
+        peer.publish(f"{topic}/t", b"on", retain=True)
+        peer.publish(f"{topic}/t", b"", retain=True)
+        assert [m.payload for m in receive(dev, 2)] == [b"on", b""]
+        up.wait(UP)
+
+
 def test_echo_of_a_server_without_no_local(fake, device, topic):
     """3.1.1 without the bridge bit: what comes back is dropped, once for each."""
     dev = device().subscribe(f"{topic}/#", flags=kmqtt_dev.NO_LOCAL)
