@@ -37,16 +37,17 @@ struct kmqtt_route {
 	const struct kmqtt_sub *stack[KMQTT_ROUTE_STACK];
 };
 
-static bool kmqtt_route_wanted(const struct kmqtt_route *r,
+static bool kmqtt_route_wanted(const struct kmqtt_session *from,
+			       const struct kmqtt_msg *msg,
 			       const struct kmqtt_sub *sub)
 {
 	const struct kmqtt_session *s = sub->session;
 
-	if (s == r->from && (sub->opts.no_local || s->kind == KMQTT_KIND_UPLINK))
+	if (s == from && (sub->opts.no_local || s->kind == KMQTT_KIND_UPLINK))
 		return false;
 	return kmqtt_acl_check(&s->broker->acl, rcu_dereference(s->who),
-			       KMQTT_ACL_READ, kmqtt_msg_topic(r->msg),
-			       r->msg->topic_len);
+			       KMQTT_ACL_READ, kmqtt_msg_topic(msg),
+			       msg->topic_len);
 }
 
 static void kmqtt_route_push(struct kmqtt_route *r, const struct kmqtt_sub *sub,
@@ -148,7 +149,7 @@ static void kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct kmqtt_route *r = ctx;
 
-	if (!kmqtt_route_wanted(r, sub))
+	if (!kmqtt_route_wanted(r->from, r->msg, sub))
 		return;
 	/* a shared subscription is delivered on its own account (MQTT 5.0, 4.8.2) */
 	if (!sub->group && READ_ONCE(sub->session->sub_count) > 1) {
@@ -162,7 +163,8 @@ static void kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
 }
 
 struct kmqtt_block_search {
-	struct kmqtt_session *from;
+	const struct kmqtt_session *from;
+	const struct kmqtt_msg *msg;
 	struct kmqtt_session *found;
 };
 
@@ -172,19 +174,20 @@ static void kmqtt_route_find_full(void *ctx, const struct kmqtt_sub *sub)
 	struct kmqtt_session *s = sub->session;
 
 	/* who writes to himself would wait for himself */
-	if (!search->found && !sub->group && s != search->from &&
-	    kmqtt_session_full(s) && kmqtt_session_get(s))
+	if (!search->found && s != search->from && kmqtt_session_full(s) &&
+	    kmqtt_route_wanted(search->from, search->msg, sub) &&
+	    kmqtt_session_get(s))
 		search->found = s;
 }
 
 static struct kmqtt_session *kmqtt_route_blocked(struct kmqtt_session *from,
 						 struct kmqtt_msg *msg)
 {
-	struct kmqtt_block_search search = { .from = from };
+	struct kmqtt_block_search search = { .from = from, .msg = msg };
 
 	rcu_read_lock();
-	kmqtt_tree_match(&msg->broker->tree, kmqtt_msg_topic(msg), msg->topic_len,
-			 kmqtt_route_find_full, &search);
+	kmqtt_tree_match_plain(&msg->broker->tree, kmqtt_msg_topic(msg),
+			       msg->topic_len, kmqtt_route_find_full, &search);
 	rcu_read_unlock();
 	return search.found;
 }

@@ -237,17 +237,23 @@ static bool kmqtt_queue_over(const struct kmqtt_session *s, u32 size, u64 extra)
 	return max_bytes && !extra && READ_ONCE(s->queued_bytes) + size > max_bytes;
 }
 
+/* Full is a matter of the session alone: waiters do not tell what they have. */
 bool kmqtt_session_full(const struct kmqtt_session *s)
 {
 	return READ_ONCE(s->policy) == KMQTT_POLICY_BLOCK &&
 	       READ_ONCE(s->online) && !READ_ONCE(s->dead) &&
-	       READ_ONCE(s->queued) && kmqtt_queue_over(s, 0, 0);
+	       READ_ONCE(s->queued) && kmqtt_queue_over(s, 1, 0);
 }
 
 /* By policy, make room for a new one; what has to go moves to @gone. */
 static bool kmqtt_queue_make_room(struct kmqtt_session *s, u32 size, u64 extra,
 				  struct list_head *gone)
 {
+	u64 max_bytes = kmqtt_queue_max_bytes(s);
+
+	/* what never fits must not drive out what does */
+	if (max_bytes && size > max_bytes && !extra)
+		return false;
 	while (kmqtt_queue_over(s, size, extra)) {
 		struct kmqtt_qent *oldest;
 
@@ -275,14 +281,25 @@ static void kmqtt_queue_tell_drop(struct kmqtt_session *s, u64 count)
 	kmqtt_event_emit(s->broker, &event);
 }
 
-/* KEEP_LATEST: a message of the same topic that waits gives its place away. */
+/*
+ * KEEP_LATEST: a message of the same topic that waits gives its place away. If
+ * the new one is too long for that place, it is queued as any other.
+ */
 static bool kmqtt_queue_replace(struct kmqtt_session *s, struct kmqtt_qent *ent,
 				struct list_head *gone)
 {
 	struct kmqtt_qent *old = kmqtt_topic_find(s, ent->msg);
+	u64 max_bytes = kmqtt_queue_max_bytes(s);
 
-	if (!old)
+	if (!old || (max_bytes && ent->msg->size > max_bytes))
 		return false;
+	if (max_bytes &&
+	    s->queued_bytes - old->msg->size + ent->msg->size > max_bytes) {
+		kmqtt_queue_remove(s, old);
+		list_add_tail(&old->link, gone);
+		s->dropped_messages++;
+		return false;
+	}
 	list_replace(&old->link, &ent->link);
 	rb_replace_node(&old->rb, &ent->rb, &s->by_topic);
 	s->queued_bytes += ent->msg->size;
@@ -484,6 +501,17 @@ int kmqtt_session_take(struct kmqtt_session *s, struct kmqtt_delivery *out,
 	return n ? n : ret;
 }
 
+void kmqtt_queue_uncount(struct kmqtt_session *s, const struct kmqtt_msg *msg)
+{
+	u64 bytes = msg->topic_len + msg->payload_len;
+
+	lockdep_assert_held(&s->lock);
+	s->delivered_messages--;
+	s->delivered_bytes -= bytes;
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, -1);
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, -bytes);
+}
+
 /* Return: true if the entry must be freed: a later one of its topic is there */
 static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d)
 {
@@ -503,8 +531,7 @@ static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d)
 		}
 		kmqtt_window_remove(s, ent);
 	}
-	s->delivered_messages--;
-	s->delivered_bytes -= ent->msg->topic_len + ent->msg->payload_len;
+	kmqtt_queue_uncount(s, ent->msg);
 	if (s->dead || (s->policy == KMQTT_POLICY_KEEP_LATEST &&
 			kmqtt_topic_find(s, ent->msg))) {
 		s->dropped_messages++;

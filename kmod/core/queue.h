@@ -114,6 +114,9 @@ void kmqtt_queue_reindex(struct kmqtt_session *session);
  */
 void kmqtt_queue_drain(struct kmqtt_session *session, struct list_head *gone);
 
+/** kmqtt_queue_uncount() - a message that was taken is not delivered; lock held */
+void kmqtt_queue_uncount(struct kmqtt_session *session, const struct kmqtt_msg *msg);
+
 /** kmqtt_qent_free() - drops what it holds, tells the tracker (atomic) */
 void kmqtt_qent_free(struct kmqtt_qent *ent);
 

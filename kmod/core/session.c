@@ -189,7 +189,7 @@ static void kmqtt_session_apply(struct kmqtt_session *s,
 	s->max_queued_bytes = p->max_queued_bytes;
 	s->max_inflight = p->max_inflight ?:
 			  READ_ONCE(b->limits.max_inflight_messages);
-	s->send_quota = s->max_inflight;
+	s->send_quota = min_t(u32, s->peer_quota, s->max_inflight);
 	s->expiry = min(p->expiry, READ_ONCE(b->limits.persistent_client_expiration));
 	spin_unlock(&s->lock);
 	if (policy == KMQTT_POLICY_BLOCK && old != KMQTT_POLICY_BLOCK)
@@ -256,6 +256,23 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 	kmqtt_session_event(s, KMQTT_EVENT_ATTACH, 0);
 }
 
+/*
+ * The number of the next session, and in @made the name that it gets if it has
+ * none. Somebody may have chosen such a name: then it is the one after that.
+ */
+static unsigned long kmqtt_session_number(struct kmqtt_broker *b, char *made,
+					  size_t size)
+{
+	unsigned long number = b->next_number;
+
+	lockdep_assert_held(&b->sessions_lock);
+	do {
+		snprintf(made, size, "auto-%lu", ++number);
+	} while (rhashtable_lookup_fast(&b->sessions, made,
+					kmqtt_session_params_by_name));
+	return number;
+}
+
 static struct kmqtt_session *
 kmqtt_session_new(struct kmqtt_broker *b,
 		  const struct kmqtt_session_params *p,
@@ -269,8 +286,7 @@ kmqtt_session_new(struct kmqtt_broker *b,
 
 	if (max && b->session_count >= max)
 		return ERR_PTR(-ENOSPC);
-	number = b->next_number + 1;
-	snprintf(made, sizeof(made), "auto-%lu", number);
+	number = kmqtt_session_number(b, made, sizeof(made));
 	s = kzalloc(struct_size(s, name, strlen(p->name ?: made) + 1),
 		    GFP_KERNEL_ACCOUNT);
 	if (!s)
@@ -281,6 +297,7 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	s->kind = p->kind;
 	s->ack_mode = p->ack_mode;
 	s->number = number;
+	s->peer_quota = U16_MAX;
 	s->created = ktime_get_boottime_seconds();
 	s->owner = kmqtt_identity_owner(who);
 	s->event_drop = jiffies - 2 * HZ;
@@ -308,7 +325,7 @@ erase:
 	/* a walk may have seen it: let it find a session that is dead */
 	s->dead = true;
 	kmqtt_session_put(s);
-	return ERR_PTR(ret == -EEXIST ? -EACCES : ret);
+	return ERR_PTR(-ENOMEM);
 free:
 	kfree(s);
 	return ERR_PTR(ret);
@@ -318,7 +335,7 @@ static bool kmqtt_session_may_take(const struct kmqtt_session *s,
 				   const struct kmqtt_session_params *p,
 				   const struct kmqtt_identity *who)
 {
-	return s->kind == p->kind &&
+	return s->kind == p->kind && s->ever_named &&
 	       (p->privileged || uid_eq(s->owner, kmqtt_identity_owner(who)));
 }
 

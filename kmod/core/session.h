@@ -208,6 +208,7 @@ struct kmqtt_session_params {
  * @sent:	QoS 1/2 deliveries on this connection that are not acknowledged
  * @send_quota:	how many QoS 1/2 deliveries may be in flight: max_inflight, or the
  *		peer's receive maximum if that is less (MQTT 5.0, 4.9)
+ * @peer_quota:	the peer's receive maximum
  * @rx_qos2:	packet identifiers of QoS 2 messages that came in and wait for
  *		their PUBREL (MQTT 5.0, 4.3.3), each a value entry
  * @rx_qos2_count: how many
@@ -253,6 +254,7 @@ struct kmqtt_session {
 	u64 last_id;
 	u16 last_packet_id;
 	u16 send_quota;
+	u16 peer_quota;
 	u32 sent;
 	u32 rx_qos2_count;
 	struct xarray rx_qos2;
@@ -310,8 +312,8 @@ struct kmqtt_session {
  * A port that has an unnamed session and wants a named one opens that and then
  * detaches from the first; both refer to the port in between.
  * Return: the session with a reference for the port; ERR_PTR: -ENOMEM, -EACCES
- * (another user's), -ENOSPC (max_sessions), -EINVAL, -ESHUTDOWN (the switch is
- * going).
+ * (another user's, or one whose name was made up), -ENOSPC (max_sessions),
+ * -EINVAL, -ESHUTDOWN (the switch is going).
  */
 struct kmqtt_session *
 kmqtt_session_open(struct kmqtt_broker *broker,
@@ -374,8 +376,8 @@ void kmqtt_session_set_online(struct kmqtt_session *session, bool online);
  * @len:	its bytes
  * @opts:	options
  *
- * Return: 0, -EILSEQ, -EACCES, -ESHUTDOWN (ended), -ENOSPC (max_subscriptions), -EINVAL (no-local
- * with `$share`, MQTT 5.0, 3.8.3.1), -ENOMEM.
+ * Return: 0, -EILSEQ, -EACCES, -ESHUTDOWN (ended), -ENOSPC (max_subscriptions),
+ * -EINVAL (no-local with `$share`, MQTT 5.0, 3.8.3.1), -ENOMEM.
  */
 int kmqtt_session_subscribe(struct kmqtt_session *session, const u8 *filter,
 			    u32 len, const struct kmqtt_sub_opts *opts);

@@ -59,7 +59,7 @@ struct kmqtt_stats {
 	u64_stats_t v[KMQTT_STAT_COUNT];
 };
 
-/** kmqtt_stats_add() - any context */
+/** kmqtt_stats_add() - any context; a negative @n takes something back */
 static inline void kmqtt_stats_add(struct kmqtt_stats __percpu *stats,
 				   enum kmqtt_stat which, u64 n)
 {

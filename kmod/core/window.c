@@ -109,14 +109,21 @@ void kmqtt_window_requeue(struct kmqtt_session *s, bool dup)
 	}
 }
 
+/* Does something wait for room in the window? */
+static bool kmqtt_window_wanted(const struct kmqtt_session *s)
+{
+	return s->resend || !list_empty(&s->queue);
+}
+
 /* Take it out of the window, free it, and go on with what waits for room. */
 static void kmqtt_window_done(struct kmqtt_session *s, struct kmqtt_qent *ent,
 			      u8 reason)
+	__releases(&s->lock)
 {
 	bool more;
 
 	kmqtt_window_remove(s, ent);
-	more = !list_empty(&s->queue);
+	more = kmqtt_window_wanted(s);
 	spin_unlock(&s->lock);
 	ent->reason = reason;
 	kmqtt_qent_free(ent);
@@ -151,7 +158,7 @@ int kmqtt_session_ack_id(struct kmqtt_session *s, u64 id, bool up_to)
 			list_add_tail(&ent->link, &gone);
 		}
 	}
-	more = !list_empty(&s->queue);
+	more = kmqtt_window_wanted(s);
 	spin_unlock(&s->lock);
 	kmqtt_qent_free_list(&gone);
 	if (more)
@@ -229,10 +236,9 @@ void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_delivery *
 
 	spin_lock(&s->lock);
 	s->dropped_messages++;
-	s->delivered_messages--;
-	s->delivered_bytes -= d->msg->topic_len + d->msg->payload_len;
-	if (d->packet_id)
-		ent = kmqtt_window_find(s, d->packet_id);
+	kmqtt_queue_uncount(s, d->msg);
+	if (!d->ent)
+		ent = kmqtt_window_find(s, d->packet_id ?: d->id);
 	if (ent)
 		kmqtt_window_done(s, ent, KMQTT_RC_PACKET_TOO_LARGE);
 	else
@@ -248,6 +254,7 @@ void kmqtt_session_resume(struct kmqtt_session *s, u16 send_quota, bool peer_kep
 	if (!peer_kept)
 		xa_destroy(&s->rx_qos2);
 	spin_lock(&s->lock);
+	s->peer_quota = send_quota;
 	s->send_quota = min_t(u32, send_quota, s->max_inflight);
 	if (peer_kept) {
 		list_for_each_entry(ent, &s->inflight, link) {
