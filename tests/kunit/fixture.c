@@ -34,22 +34,26 @@ void kmqtt_kunit_suite_exit(struct kunit_suite *suite)
 
 int kmqtt_kunit_init(struct kunit *test)
 {
-	struct kmqtt_broker *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
-	int err;
+	struct kmqtt_kunit *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, b);
-	err = kmqtt_broker_init(b, &init_net);
-	if (!err)
-		test->priv = b;
-	return err;
+	KUNIT_ASSERT_NOT_NULL(test, k);
+	INIT_LIST_HEAD(&k->peers);
+	KUNIT_ASSERT_EQ(test, kmqtt_broker_init(&k->broker, &init_net), 0);
+	test->priv = k;
+	return 0;
 }
 
 void kmqtt_kunit_exit(struct kunit *test)
 {
-	struct kmqtt_broker *b = test->priv;
+	struct kmqtt_kunit *k = test->priv;
+	struct kmqtt_broker *b = &k->broker;
+	struct kmqtt_peer *peer, *next;
 
-	if (!b)
+	if (!k)
 		return;
+	list_for_each_entry(peer, &k->peers, link)
+		if (peer->s)
+			kmqtt_peer_detach(peer);
 	kmqtt_broker_shutdown(b);
 	rcu_barrier();
 	KUNIT_EXPECT_EQ(test, b->tree.trie.nodes, 0);
@@ -59,6 +63,8 @@ void kmqtt_kunit_exit(struct kunit *test)
 	kmqtt_retain_clear(&b->retain, TEXT("#"));
 	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), 0);
 	kmqtt_broker_destroy(b);
+	list_for_each_entry_safe(peer, next, &k->peers, link)
+		kfree(peer);
 }
 
 static void kmqtt_peer_wake(struct kmqtt_port *port)
@@ -87,17 +93,6 @@ struct kmqtt_identity *kmqtt_kunit_identity(struct kunit *test)
 	return who;
 }
 
-/* The session's reference goes with the peer, before the switch ends. */
-static void kmqtt_peer_drop(void *data)
-{
-	struct kmqtt_peer *peer = data;
-
-	if (peer->s)
-		kmqtt_peer_detach(peer);
-	synchronize_rcu();
-	kfree(peer);
-}
-
 int kmqtt_peer_try(struct kunit *test, struct kmqtt_peer *peer,
 		   const struct kmqtt_session_params *params)
 {
@@ -118,10 +113,11 @@ int kmqtt_peer_try(struct kunit *test, struct kmqtt_peer *peer,
 struct kmqtt_peer *kmqtt_peer_open(struct kunit *test,
 				   const struct kmqtt_session_params *params)
 {
+	struct kmqtt_kunit *k = test->priv;
 	struct kmqtt_peer *peer = kzalloc_obj(*peer, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, peer);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, kmqtt_peer_drop, peer), 0);
+	list_add_tail(&peer->link, &k->peers);
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, params), 0);
 	kmqtt_session_set_online(peer->s, true);
 	return peer;

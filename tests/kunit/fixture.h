@@ -11,12 +11,23 @@
 /* A string literal as the two arguments, bytes and their number. */
 #define TEXT(s)	((const u8 *)(s)), ((u32)strlen(s))
 
-/** struct kmqtt_kunit_calls - how often the tree asked for a child of a node */
+/* How often the tree asked for a child of a node. */
 extern unsigned long kmqtt_kunit_child_calls;
+
+/**
+ * struct kmqtt_kunit - a test's switch
+ * @broker:	the switch
+ * @peers:	all struct kmqtt_peer that were opened on it
+ */
+struct kmqtt_kunit {
+	struct kmqtt_broker broker;
+	struct list_head peers;
+};
 
 /**
  * struct kmqtt_peer - a port that only notes what it is told
  * @port:	the port
+ * @link:	in kmqtt_kunit.peers
  * @s:		its session, or NULL
  * @wakes:	calls of ->wake()
  * @closes:	calls of ->close()
@@ -25,6 +36,7 @@ extern unsigned long kmqtt_kunit_child_calls;
  */
 struct kmqtt_peer {
 	struct kmqtt_port port;
+	struct list_head link;
 	struct kmqtt_session *s;
 	atomic_t wakes;
 	int closes;
@@ -39,7 +51,8 @@ void kmqtt_kunit_suite_exit(struct kunit_suite *suite);
 /**
  * kmqtt_kunit_init() - a test's switch, in test->priv
  *
- * kmqtt_kunit_exit() ends all sessions and expects that nothing is left.
+ * kmqtt_kunit_exit() ends all peers and sessions, and expects that nothing is
+ * left.
  */
 int kmqtt_kunit_init(struct kunit *test);
 void kmqtt_kunit_exit(struct kunit *test);
@@ -47,7 +60,7 @@ void kmqtt_kunit_exit(struct kunit *test);
 /** kmqtt_kunit_broker() - the test's switch */
 static inline struct kmqtt_broker *kmqtt_kunit_broker(struct kunit *test)
 {
-	return test->priv;
+	return &((struct kmqtt_kunit *)test->priv)->broker;
 }
 
 /** kmqtt_kunit_identity() - a process's identity without references, kmalloc */

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The way of a message: rules, retained store, match, queues (MQTT 5.0, 3.3.1.3, 3.3.4). */
+#include <linux/slab.h>
+
+#include "core/tracker.h"
+#include "proto/proto.h"
+#include "tests/kunit/fixture.h"
+
+static struct kmqtt_peer *local(struct kunit *test, const char *name)
+{
+	return kmqtt_peer_new(test, name, KMQTT_KIND_LOCAL);
+}
+
+static void subscribe(struct kunit *test, struct kmqtt_peer *peer,
+		      const char *filter, const struct kmqtt_sub_opts *opts)
+{
+	KUNIT_ASSERT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT(filter), opts), 0);
+}
+
+static int publish_retained(struct kunit *test, const char *topic,
+			    const char *payload, u8 qos)
+{
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, payload, qos, true);
+	int ret = kmqtt_publish(NULL, msg, NULL);
+
+	kmqtt_msg_put(msg);
+	return ret;
+}
+
+/* MQTT 5.0, 3.3.4: once, with the highest QoS and all identifiers. */
+static void overlapping_subscriptions(struct kunit *test)
+{
+	struct kmqtt_peer *peer = local(test, "one");
+	struct kmqtt_delivery d;
+	u32 sum = 0, i;
+
+	kmqtt_peer_subscribe(test, peer, "a/+", 0, 1);
+	kmqtt_peer_subscribe(test, peer, "a/#", 2, 10);
+	kmqtt_peer_subscribe(test, peer, "a/b", 1, 100);
+	kmqtt_peer_subscribe(test, peer, "#", 1, 0);
+	kmqtt_peer_subscribe(test, peer, "c", 1, 1000);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "a/b", "x", 2), 1);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+	KUNIT_EXPECT_EQ(test, d.qos, 2);
+	KUNIT_ASSERT_NOT_NULL(test, d.more_ids);
+	KUNIT_EXPECT_EQ(test, d.more_ids->count, 3);
+	for (i = 0; i < d.more_ids->count; i++)
+		sum += d.more_ids->id[i];
+	KUNIT_EXPECT_EQ(test, sum, 111);
+	KUNIT_EXPECT_GE(test, kmqtt_delivery_record_len(&d), d.msg->record_len);
+	kmqtt_delivery_put(&d);
+	kmqtt_peer_expect_none(test, peer);
+
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "c", "y", 2), 1);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+	KUNIT_EXPECT_EQ(test, d.qos, 1);
+	KUNIT_EXPECT_EQ(test, d.sub_id, 1000);
+	KUNIT_EXPECT_NULL(test, d.more_ids);
+	kmqtt_delivery_put(&d);
+}
+
+/* More at once than there is room for on the stack, of several sessions. */
+static void many_overlapping_subscriptions(struct kunit *test)
+{
+	struct kmqtt_peer *peer[3];
+	struct kmqtt_delivery d;
+	char filter[32], *p;
+	unsigned int i, mix, level;
+
+	for (i = 0; i < 3; i++) {
+		peer[i] = local(test, NULL);
+		for (mix = 0; mix < 64; mix++) {
+			for (p = filter, level = 0; level < 6; level++)
+				p += sprintf(p, "%s%s", level ? "/" : "",
+					     mix & BIT(level) ? "+" : "x");
+			kmqtt_peer_subscribe(test, peer[i], filter, mix % 3, mix + 1);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "x/x/x/x/x/x", "m", 2), 3);
+	for (i = 0; i < 3; i++) {
+		KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer[i], &d), 1);
+		KUNIT_EXPECT_EQ(test, d.qos, 2);
+		KUNIT_EXPECT_EQ(test, d.more_ids ? d.more_ids->count : 0, 64);
+		kmqtt_delivery_put(&d);
+		kmqtt_peer_expect_none(test, peer[i]);
+	}
+}
+
+/* MQTT 5.0, 4.8.2: a shared subscription and one's own are two. */
+static void shared_and_plain(struct kunit *test)
+{
+	struct kmqtt_peer *peer = local(test, "one");
+
+	kmqtt_peer_subscribe(test, peer, "a", 1, 1);
+	kmqtt_peer_subscribe(test, peer, "$share/g/a", 1, 2);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "a", "x", 1), 2);
+	kmqtt_peer_expect(test, peer, "x");
+	kmqtt_peer_expect(test, peer, "x");
+	kmqtt_peer_expect_none(test, peer);
+}
+
+static void nobody_gets_his_own_back(struct kunit *test)
+{
+	const struct kmqtt_sub_opts no_local = { .qos = 1, .no_local = true };
+	struct kmqtt_peer *deaf = local(test, "deaf"), *both = local(test, "both");
+	struct kmqtt_peer *uplink = kmqtt_peer_new(test, "up", KMQTT_KIND_UPLINK);
+
+	subscribe(test, deaf, "t", &no_local);
+	subscribe(test, both, "t", &no_local);
+	kmqtt_peer_subscribe(test, both, "#", 1, 0);
+	kmqtt_peer_subscribe(test, uplink, "#", 1, 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, deaf, "t", "1", 1), 2);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, both, "t", "2", 1), 3);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, uplink, "t", "3", 1), 2);
+	kmqtt_peer_expect(test, deaf, "2");
+	kmqtt_peer_expect(test, deaf, "3");
+	kmqtt_peer_expect(test, both, "1");
+	kmqtt_peer_expect(test, both, "2");
+	kmqtt_peer_expect(test, both, "3");
+	kmqtt_peer_expect(test, uplink, "1");
+	kmqtt_peer_expect(test, uplink, "2");
+	kmqtt_peer_expect_none(test, uplink);
+}
+
+/* Takes one; -1 if there is none, else its RETAIN flag. */
+static int retain_flag(struct kmqtt_peer *peer)
+{
+	struct kmqtt_delivery d;
+	int retain;
+
+	if (kmqtt_peer_take(peer, &d) != 1)
+		return -1;
+	retain = d.retain;
+	kmqtt_delivery_put(&d);
+	return retain;
+}
+
+/* MQTT 5.0, 3.3.1.3 and 3.8.3.1 */
+static void retain_flag_and_handling(struct kunit *test)
+{
+	struct kmqtt_sub_opts opts = { .qos = 1 };
+	struct kmqtt_peer *peer = local(test, "one"), *keep = local(test, "keep");
+
+	subscribe(test, peer, "t", &opts);
+	opts.retain_as_published = true;
+	subscribe(test, keep, "t", &opts);
+	KUNIT_EXPECT_EQ(test, publish_retained(test, "t", "x", 1), 2);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), 0);
+	KUNIT_EXPECT_EQ(test, retain_flag(keep), 1);
+	kmqtt_peer_publish(test, NULL, "t", "y", 1);
+	KUNIT_EXPECT_EQ(test, retain_flag(keep), 0);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), 0);
+
+	/* each subscribe sends it; a new one only; never */
+	opts.retain_as_published = false;
+	subscribe(test, peer, "t", &opts);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), 1);
+	opts.retain_handling = 1;
+	subscribe(test, peer, "t", &opts);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), -1);
+	subscribe(test, peer, "+", &opts);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), 1);
+	opts.retain_handling = 2;
+	subscribe(test, peer, "#", &opts);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), -1);
+	/* a shared subscription gets none (4.8.2) */
+	opts.retain_handling = 0;
+	subscribe(test, peer, "$share/g/t", &opts);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), -1);
+
+	/* an empty one removes it, and is delivered to who is there */
+	publish_retained(test, "t", "", 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_kunit_broker(test)->retain.count, 0);
+	KUNIT_EXPECT_EQ(test, retain_flag(keep), 1);
+}
+
+static void retained_qos_is_the_lower(struct kunit *test)
+{
+	struct kmqtt_peer *peer = local(test, "one");
+	struct kmqtt_delivery d;
+
+	publish_retained(test, "t", "x", 1);
+	kmqtt_peer_subscribe(test, peer, "t", 2, 7);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+	KUNIT_EXPECT_EQ(test, d.qos, 1);
+	KUNIT_EXPECT_EQ(test, d.sub_id, 7);
+	kmqtt_delivery_put(&d);
+}
+
+static void retained_limits(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *peer = local(test, "one");
+
+	kmqtt_peer_subscribe(test, peer, "#", 1, 0);
+	b->limits.max_retained_messages = 1;
+	KUNIT_EXPECT_EQ(test, publish_retained(test, "a", "x", 1), 1);
+	KUNIT_EXPECT_EQ(test, publish_retained(test, "b", "x", 1), -ENOBUFS);
+	kmqtt_peer_expect(test, peer, "x");
+	/* nothing happened */
+	kmqtt_peer_expect_none(test, peer);
+	b->limits.retain_available = false;
+	KUNIT_EXPECT_EQ(test, publish_retained(test, "b", "y", 1), 1);
+	KUNIT_EXPECT_EQ(test, b->retain.count, 1);
+}
+
+static void deny(struct kunit *test, u8 access, const char *filter)
+{
+	struct kmqtt_acl *acl = &kmqtt_kunit_broker(test)->acl;
+	struct kmqtt_acl_rule *rule;
+
+	rule = kzalloc(struct_size(rule, filter, strlen(filter)), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, rule);
+	rule->access = access;
+	rule->filter_len = strlen(filter);
+	memcpy(rule->filter, filter, rule->filter_len);
+	acl->default_allow = true;
+	KUNIT_ASSERT_EQ(test, kmqtt_acl_add(acl, rule, 0), 0);
+}
+
+static void rules_are_kept(struct kunit *test)
+{
+	const struct kmqtt_sub_opts opts = { .qos = 1 };
+	struct kmqtt_peer *peer = local(test, "one");
+	u64 sum[KMQTT_STAT_COUNT];
+
+	publish_retained(test, "a/secret", "old", 1);
+	deny(test, KMQTT_ACL_READ, "a/secret");
+	deny(test, KMQTT_ACL_WRITE, "b/#");
+	KUNIT_EXPECT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT("a/secret"), &opts),
+			-EACCES);
+	kmqtt_peer_subscribe(test, peer, "a/#", 1, 0);
+	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, peer, "a/secret", "x", 1), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, peer, "a/open", "y", 1), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, peer, "b/c", "z", 1), -EACCES);
+	kmqtt_peer_expect(test, peer, "y");
+	kmqtt_peer_expect_none(test, peer);
+	kmqtt_stats_sum(kmqtt_kunit_broker(test)->stats, sum);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_DENIED], 1);
+}
+
+static void counters_count(struct kunit *test)
+{
+	struct kmqtt_peer *peer = local(test, "one");
+	u64 sum[KMQTT_STAT_COUNT];
+
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, peer, "t", "1234", 1), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, peer, "none", "1", 1), 0);
+	kmqtt_peer_expect(test, peer, "1234");
+	kmqtt_stats_sum(kmqtt_kunit_broker(test)->stats, sum);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_PUBLISHED], 2);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_BYTES_PUBLISHED], 5 + 5);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_UNMATCHED], 1);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_QUEUED], 1);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_DELIVERED], 1);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_BYTES_DELIVERED], 5);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&peer->s->published_messages), 2);
+	KUNIT_EXPECT_EQ(test, peer->s->delivered_messages, 1);
+	KUNIT_EXPECT_EQ(test, peer->s->delivered_bytes, 5);
+}
+
+/* A publish that waits: until each uplink's broker has acknowledged it. */
+static void tracker_waits_for_uplinks(struct kunit *test)
+{
+	struct kmqtt_peer *one = kmqtt_peer_new(test, "up1", KMQTT_KIND_UPLINK);
+	struct kmqtt_peer *two = kmqtt_peer_new(test, "up2", KMQTT_KIND_UPLINK);
+	struct kmqtt_peer *peer = local(test, "local");
+	struct kmqtt_tracker *t = kmqtt_tracker_new(GFP_KERNEL);
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "x", 2, false);
+	struct kmqtt_delivery d;
+	u16 id;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	kmqtt_peer_subscribe(test, one, "t", 1, 0);
+	kmqtt_peer_subscribe(test, two, "t", 2, 0);
+	kmqtt_peer_subscribe(test, peer, "t", 2, 0);
+	msg->tracker = kmqtt_tracker_get(t);
+	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 3);
+	kmqtt_msg_put(msg);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->taken), 2);
+
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(one, &d), 1);
+	id = d.packet_id;
+	kmqtt_delivery_put(&d);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(one->s, id, 0x10), 0);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(two, &d), 1);
+	id = d.packet_id;
+	kmqtt_delivery_put(&d);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(two->s, id, 0), 1);
+	KUNIT_EXPECT_FALSE(test, kmqtt_tracker_idle(t));
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(two->s, id, 0), 0);
+	KUNIT_EXPECT_TRUE(test, kmqtt_tracker_idle(t));
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->reason), 0x10);
+	kmqtt_tracker_put(t);
+}
+
+/* An uplink that drops it, or ends, is done with it too. */
+static void tracker_hears_of_drops(struct kunit *test)
+{
+	struct kmqtt_peer *up = kmqtt_peer_new(test, "up", KMQTT_KIND_UPLINK);
+	struct kmqtt_tracker *t = kmqtt_tracker_new(GFP_KERNEL);
+	struct kmqtt_msg *msg;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	kmqtt_peer_subscribe(test, up, "t", 1, 0);
+	up->s->max_queued_messages = 1;
+	for (i = 0; i < 2; i++) {
+		msg = kmqtt_kunit_msg(test, "t", "x", 1, false);
+		msg->tracker = kmqtt_tracker_get(t);
+		kmqtt_publish(NULL, msg, NULL);
+		kmqtt_msg_put(msg);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->taken), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->pending), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->reason), KMQTT_RC_QUOTA_EXCEEDED);
+	kmqtt_session_kill(up->s, 0);
+	KUNIT_EXPECT_TRUE(test, kmqtt_tracker_idle(t));
+	kmqtt_tracker_put(t);
+}
+
+static struct kunit_case publish_cases[] = {
+	KUNIT_CASE(overlapping_subscriptions),
+	KUNIT_CASE(many_overlapping_subscriptions),
+	KUNIT_CASE(shared_and_plain),
+	KUNIT_CASE(nobody_gets_his_own_back),
+	KUNIT_CASE(retain_flag_and_handling),
+	KUNIT_CASE(retained_qos_is_the_lower),
+	KUNIT_CASE(retained_limits),
+	KUNIT_CASE(rules_are_kept),
+	KUNIT_CASE(counters_count),
+	KUNIT_CASE(tracker_waits_for_uplinks),
+	KUNIT_CASE(tracker_hears_of_drops),
+	{ }
+};
+
+static struct kunit_suite publish_suite = {
+	.name = "kmqtt_publish",
+	.suite_init = kmqtt_kunit_suite_init,
+	.suite_exit = kmqtt_kunit_suite_exit,
+	.init = kmqtt_kunit_init,
+	.exit = kmqtt_kunit_exit,
+	.test_cases = publish_cases,
+};
+
+kunit_test_suites(&publish_suite);

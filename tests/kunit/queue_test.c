@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The queue of a session: policies, caps, expiry, taking and giving back. */
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "tests/kunit/fixture.h"
+
+static struct kmqtt_peer *reader(struct kunit *test, u8 policy, u32 max, u64 bytes)
+{
+	const struct kmqtt_session_params params = {
+		.name = "reader",
+		.kind = KMQTT_KIND_LOCAL,
+		.policy = policy,
+		.max_queued_messages = max,
+		.max_queued_bytes = bytes,
+		.expiry = U32_MAX,
+	};
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &params);
+
+	kmqtt_peer_subscribe(test, peer, "#", 2, 0);
+	return peer;
+}
+
+static void publish(struct kunit *test, const char *topic, const char *payload)
+{
+	kmqtt_peer_publish(test, NULL, topic, payload, 1);
+}
+
+/* A policy, what is published as topic and payload, and what is left of it. */
+static const struct policy_case {
+	const char *name;
+	u8 policy;
+	const char *in[6];
+	const char *out[4];
+	u32 dropped;
+} policy_cases[] = {
+	{ "drop newest", KMQTT_POLICY_DROP_NEWEST,
+	  { "a1", "a2", "b3", "a4", "b5" }, { "a1", "a2", "b3" }, 2 },
+	{ "default", KMQTT_POLICY_DEFAULT,
+	  { "a1", "a2", "b3", "a4", "b5" }, { "a1", "a2", "b3" }, 2 },
+	{ "drop oldest", KMQTT_POLICY_DROP_OLDEST,
+	  { "a1", "a2", "b3", "a4", "b5" }, { "b3", "a4", "b5" }, 2 },
+	{ "keep latest", KMQTT_POLICY_KEEP_LATEST,
+	  { "a1", "a2", "b3", "a4", "b5" }, { "a4", "b5" }, 3 },
+	{ "keep latest, full", KMQTT_POLICY_KEEP_LATEST,
+	  { "a1", "b2", "c3", "b4", "d5" }, { "b4", "c3", "d5" }, 2 },
+	{ "block, writer cannot wait", KMQTT_POLICY_BLOCK,
+	  { "a1", "a2", "b3", "a4", "b5" }, { "a1", "a2", "b3" }, 2 },
+};
+
+static void policy_case_desc(const struct policy_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(policy, policy_cases, policy_case_desc);
+
+static void queue_follows_policy(struct kunit *test)
+{
+	const struct policy_case *c = test->param_value;
+	struct kmqtt_peer *peer = reader(test, c->policy, 3, 0);
+	char topic[2] = "";
+	unsigned int i;
+
+	for (i = 0; c->in[i]; i++) {
+		topic[0] = c->in[i][0];
+		publish(test, topic, c->in[i]);
+	}
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), c->dropped);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 0);
+	for (i = 0; c->out[i]; i++)
+		kmqtt_peer_expect(test, peer, c->out[i]);
+	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_EQ(test, peer->s->queued_bytes, 0);
+}
+
+/* Room for two of these, in bytes. */
+static u64 bytes_of(struct kunit *test, unsigned int n, unsigned int payload)
+{
+	char *text = kunit_kzalloc(test, payload + 1, GFP_KERNEL);
+	struct kmqtt_msg *msg;
+	u64 size;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	memset(text, 'x', payload);
+	msg = kmqtt_kunit_msg(test, "t", text, 0, false);
+	size = msg->size;
+	kmqtt_msg_put(msg);
+	return n * size;
+}
+
+static void queue_counts_bytes(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_DROP_NEWEST, 0,
+					 bytes_of(test, 2, 4));
+
+	publish(test, "t", "1111");
+	publish(test, "t", "2222");
+	publish(test, "t", "3");
+	KUNIT_EXPECT_EQ(test, peer->s->queued, 2);
+	kmqtt_peer_expect(test, peer, "1111");
+	publish(test, "t", "4444");
+	kmqtt_peer_expect(test, peer, "2222");
+	kmqtt_peer_expect(test, peer, "4444");
+	kmqtt_peer_expect_none(test, peer);
+}
+
+/* What never fits must not empty the queue on its way out. */
+static void queue_keeps_what_fits(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_DROP_OLDEST, 0,
+					 bytes_of(test, 2, 4));
+	char large[600];
+
+	memset(large, 'x', sizeof(large) - 1);
+	large[sizeof(large) - 1] = 0;
+	publish(test, "t", "1111");
+	publish(test, "t", "2222");
+	publish(test, "t", large);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 1);
+	kmqtt_peer_expect(test, peer, "1111");
+	kmqtt_peer_expect(test, peer, "2222");
+}
+
+/* A later one of the same topic may be larger, but not beyond the cap. */
+static void keep_latest_counts_bytes(struct kunit *test)
+{
+	u64 max = bytes_of(test, 2, 100);
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_KEEP_LATEST, 0, max);
+	char large[181];
+
+	memset(large, 'x', sizeof(large) - 1);
+	large[sizeof(large) - 1] = 0;
+	publish(test, "t", "1");
+	publish(test, "u", "2");
+	publish(test, "t", large);
+	KUNIT_EXPECT_LE(test, peer->s->queued_bytes, max);
+	publish(test, "u", large);
+	KUNIT_EXPECT_LE(test, peer->s->queued_bytes, max);
+	kmqtt_peer_expect(test, peer, large);
+	kmqtt_peer_expect_none(test, peer);
+}
+
+/* Publishes as one who can wait. Return: what kmqtt_publish() said */
+static int try_publish(struct kunit *test, struct kmqtt_peer *from,
+		       const char *topic, const char *payload)
+{
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, payload, 1, false);
+	struct kmqtt_session *blocked = NULL;
+	int ret;
+
+	ret = kmqtt_publish(from ? from->s : NULL, msg, &blocked);
+	KUNIT_EXPECT_EQ(test, ret == -EAGAIN, !!blocked);
+	if (blocked) {
+		KUNIT_EXPECT_TRUE(test, kmqtt_session_full(blocked));
+		kmqtt_session_put(blocked);
+	}
+	kmqtt_msg_put(msg);
+	return ret;
+}
+
+static void block_loses_nothing(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_BLOCK, 2, 0);
+	struct kmqtt_peer *other = kmqtt_peer_new(test, "other", KMQTT_KIND_LOCAL);
+
+	kmqtt_peer_subscribe(test, other, "#", 1, 0);
+	KUNIT_EXPECT_EQ(test, try_publish(test, other, "t", "1"), 2);
+	KUNIT_EXPECT_EQ(test, try_publish(test, other, "t", "2"), 2);
+	KUNIT_EXPECT_EQ(test, try_publish(test, other, "t", "3"), -EAGAIN);
+	/* nothing happened: the other one did not get it either */
+	KUNIT_EXPECT_EQ(test, other->s->queued, 2);
+	kmqtt_peer_expect(test, peer, "1");
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_full(peer->s));
+	KUNIT_EXPECT_EQ(test, try_publish(test, other, "t", "3"), 2);
+	kmqtt_peer_expect(test, peer, "2");
+	kmqtt_peer_expect(test, peer, "3");
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 0);
+}
+
+static void block_by_bytes_loses_nothing(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_BLOCK, 0,
+					 bytes_of(test, 2, 4) + 10);
+	unsigned int i, sent = 0;
+
+	for (i = 0; i < 5; i++)
+		sent += try_publish(test, NULL, "t", "xxxx") == 1;
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 0);
+	KUNIT_EXPECT_EQ(test, peer->s->queued, sent);
+	KUNIT_EXPECT_LE(test, sent, 3);
+	KUNIT_EXPECT_GE(test, sent, 2);
+}
+
+/* Full for itself, away, or not allowed to read it: nobody waits for such. */
+static void block_only_for_who_gets_it(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_BLOCK, 1, 0);
+	struct kmqtt_acl_rule *rule;
+
+	KUNIT_EXPECT_EQ(test, try_publish(test, peer, "t", "1"), 1);
+	KUNIT_EXPECT_NE(test, try_publish(test, peer, "t", "2"), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 1);
+
+	rule = kzalloc(struct_size(rule, filter, 1), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, rule);
+	rule->access = KMQTT_ACL_READ;
+	rule->filter_len = 1;
+	rule->filter[0] = 't';
+	kmqtt_kunit_broker(test)->acl.default_allow = true;
+	KUNIT_ASSERT_EQ(test, kmqtt_acl_add(&kmqtt_kunit_broker(test)->acl, rule, 0), 0);
+	KUNIT_EXPECT_EQ(test, try_publish(test, NULL, "t", "3"), 0);
+	KUNIT_EXPECT_EQ(test, try_publish(test, NULL, "u", "3"), -EAGAIN);
+
+	kmqtt_session_set_online(peer->s, false);
+	KUNIT_EXPECT_NE(test, try_publish(test, NULL, "u", "3"), -EAGAIN);
+}
+
+/* Looking for full sessions must not let a group's turn pass. */
+static void block_leaves_groups_alone(struct kunit *test)
+{
+	struct kmqtt_peer *one = kmqtt_peer_new(test, "one", KMQTT_KIND_LOCAL);
+	struct kmqtt_peer *two = kmqtt_peer_new(test, "two", KMQTT_KIND_LOCAL);
+	unsigned int i;
+
+	reader(test, KMQTT_POLICY_BLOCK, 0, 0);
+	kmqtt_peer_subscribe(test, one, "$share/g/t", 1, 0);
+	kmqtt_peer_subscribe(test, two, "$share/g/t", 1, 0);
+	for (i = 0; i < 8; i++)
+		KUNIT_EXPECT_EQ(test, try_publish(test, NULL, "t", "x"), 2);
+	KUNIT_EXPECT_EQ(test, one->s->queued, 4);
+	KUNIT_EXPECT_EQ(test, two->s->queued, 4);
+}
+
+static void queue_waits_for_the_absent(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, 0, 0, 0);
+
+	kmqtt_session_set_online(peer->s, false);
+	kmqtt_peer_publish(test, NULL, "t", "zero", 0);
+	kmqtt_peer_publish(test, NULL, "t", "one", 1);
+	peer->s->queue_qos0 = true;
+	kmqtt_peer_publish(test, NULL, "t", "two", 0);
+	kmqtt_peer_expect(test, peer, "one");
+	kmqtt_peer_expect(test, peer, "two");
+	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 0);
+}
+
+static void publish_expiring(struct kunit *test, const char *payload, s64 in)
+{
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", payload, 1, false);
+
+	msg->expires = ktime_get_boottime_seconds() + in;
+	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
+	kmqtt_msg_put(msg);
+}
+
+/* MQTT 5.0, 3.3.2.3.3 */
+static void queue_drops_expired(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, 0, 0, 0);
+	struct kmqtt_delivery d;
+
+	publish_expiring(test, "old", 0);
+	publish_expiring(test, "older", -5);
+	publish_expiring(test, "new", 5000);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+	KUNIT_EXPECT_TRUE(test, kmqtt_delivery_is(&d, "new"));
+	KUNIT_EXPECT_GT(test, d.expiry, 4000);
+	KUNIT_EXPECT_LE(test, d.expiry, 5000);
+	kmqtt_delivery_put(&d);
+	KUNIT_EXPECT_EQ(test, peer->s->expired_messages, 2);
+	publish_expiring(test, "gone", 0);
+	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_EQ(test, peer->s->queued_bytes, 0);
+}
+
+static void take_has_room(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, 0, 0, 0);
+	struct kmqtt_delivery d[4];
+	size_t room, each;
+	int i;
+
+	publish(test, "t", "1");
+	publish(test, "t", "2");
+	publish(test, "t", "3");
+	each = KMQTT_REC_SIZE(1, 0, 1);
+	room = each - 1;
+	KUNIT_EXPECT_EQ(test, kmqtt_session_take(peer->s, d, 4, &room), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, room, each - 1);
+	room = 2 * each + 1;
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, d, 4, &room), 2);
+	KUNIT_EXPECT_EQ(test, room, 1);
+	for (i = 0; i < 2; i++)
+		kmqtt_delivery_put(&d[i]);
+	kmqtt_peer_expect(test, peer, "3");
+}
+
+static void untake_restores_order(struct kunit *test)
+{
+	u64 sum[KMQTT_STAT_COUNT];
+	struct kmqtt_peer *peer = reader(test, 0, 0, 0);
+	struct kmqtt_delivery d[3];
+	size_t room = SIZE_MAX;
+
+	publish(test, "t", "1");
+	publish(test, "t", "2");
+	publish(test, "t", "3");
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, d, 3, &room), 3);
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(peer->s));
+	kmqtt_delivery_put(&d[0]);
+	kmqtt_session_untake(peer->s, d + 1, 2);
+	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(peer->s));
+	KUNIT_EXPECT_EQ(test, peer->s->queued, 2);
+	KUNIT_EXPECT_EQ(test, peer->s->delivered_messages, 1);
+	publish(test, "t", "4");
+	kmqtt_peer_expect(test, peer, "2");
+	kmqtt_peer_expect(test, peer, "3");
+	kmqtt_peer_expect(test, peer, "4");
+	KUNIT_EXPECT_EQ(test, peer->s->delivered_messages, 4);
+	kmqtt_stats_sum(kmqtt_kunit_broker(test)->stats, sum);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_DELIVERED], 4);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_BYTES_DELIVERED], 8);
+}
+
+/* Given back when a later one of its topic waits: that one is the latest. */
+static void untake_keeps_latest(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_KEEP_LATEST, 0, 0);
+	struct kmqtt_delivery d;
+
+	publish(test, "t", "1");
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+	publish(test, "t", "2");
+	kmqtt_session_untake(peer->s, &d, 1);
+	kmqtt_peer_expect(test, peer, "2");
+	kmqtt_peer_expect_none(test, peer);
+}
+
+static void queue_wakes_its_port(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_DROP_NEWEST, 1, 0);
+
+	publish(test, "t", "1");
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 1);
+	publish(test, "t", "2");
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 1);
+}
+
+static void switch_has_a_memory_limit(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	const struct kmqtt_msg_desc desc = {
+		.topic = (const u8 *)"t", .topic_len = 1, .payload_len = 100000,
+	};
+	struct kmqtt_msg *msg[8], *refused;
+	unsigned int i;
+
+	b->limits.memory_limit = 500000;
+	for (i = 0; i < 4; i++) {
+		msg[i] = kmqtt_msg_alloc(b, &desc, GFP_KERNEL);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(msg[i]));
+	}
+	refused = kmqtt_msg_alloc(b, &desc, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(refused), -ENOBUFS);
+	while (i--)
+		kmqtt_msg_put(msg[i]);
+	refused = kmqtt_msg_alloc(b, &desc, GFP_KERNEL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(refused));
+	kmqtt_msg_put(refused);
+	b->limits.max_packet_size = 100000;
+	refused = kmqtt_msg_alloc(b, &desc, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(refused), -EMSGSIZE);
+}
+
+static struct kunit_case queue_cases[] = {
+	KUNIT_CASE_PARAM(queue_follows_policy, policy_gen_params),
+	KUNIT_CASE(queue_counts_bytes),
+	KUNIT_CASE(queue_keeps_what_fits),
+	KUNIT_CASE(keep_latest_counts_bytes),
+	KUNIT_CASE(block_loses_nothing),
+	KUNIT_CASE(block_by_bytes_loses_nothing),
+	KUNIT_CASE(block_only_for_who_gets_it),
+	KUNIT_CASE(block_leaves_groups_alone),
+	KUNIT_CASE(queue_waits_for_the_absent),
+	KUNIT_CASE(queue_drops_expired),
+	KUNIT_CASE(take_has_room),
+	KUNIT_CASE(untake_restores_order),
+	KUNIT_CASE(untake_keeps_latest),
+	KUNIT_CASE(queue_wakes_its_port),
+	KUNIT_CASE(switch_has_a_memory_limit),
+	{ }
+};
+
+static struct kunit_suite queue_suite = {
+	.name = "kmqtt_queue",
+	.suite_init = kmqtt_kunit_suite_init,
+	.suite_exit = kmqtt_kunit_suite_exit,
+	.init = kmqtt_kunit_init,
+	.exit = kmqtt_kunit_exit,
+	.test_cases = queue_cases,
+};
+
+kunit_test_suites(&queue_suite);

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How sessions begin, change hands and end (MQTT 5.0, 3.1.2.4, 3.1.2.11.2, 3.1.4, 4.1). */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/slab.h>
+
+#include "proto/proto.h"
+#include "tests/kunit/fixture.h"
+
+static const struct kmqtt_session_params named = {
+	.name = "named",
+	.kind = KMQTT_KIND_LOCAL,
+	.expiry = U32_MAX,
+};
+
+static bool exists(struct kunit *test, const char *name)
+{
+	struct kmqtt_session *s = kmqtt_session_find(kmqtt_kunit_broker(test), name);
+
+	if (s)
+		kmqtt_session_put(s);
+	return s;
+}
+
+static void unnamed_ends_with_its_port(struct kunit *test)
+{
+	const struct kmqtt_session_params params = {
+		.kind = KMQTT_KIND_LOCAL, .expiry = 1000,
+	};
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &params);
+	char name[32];
+
+	strscpy(name, peer->s->name, sizeof(name));
+	kmqtt_peer_subscribe(test, peer, "t", 0, 0);
+	KUNIT_EXPECT_TRUE(test, exists(test, name));
+	kmqtt_peer_detach(peer);
+	KUNIT_EXPECT_FALSE(test, exists(test, name));
+	KUNIT_EXPECT_EQ(test, kmqtt_kunit_broker(test)->tree.count, 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "t", "x", 1), 0);
+}
+
+static void named_outlives_its_port(struct kunit *test)
+{
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &named);
+
+	KUNIT_EXPECT_FALSE(test, peer->present);
+	kmqtt_peer_subscribe(test, peer, "t", 2, 0);
+	kmqtt_peer_detach(peer);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "t", "later", 1), 1);
+	peer = kmqtt_peer_open(test, &named);
+	KUNIT_EXPECT_TRUE(test, peer->present);
+	kmqtt_peer_expect(test, peer, "later");
+}
+
+static void clean_start_forgets(struct kunit *test)
+{
+	struct kmqtt_session_params params = named;
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &named), *again;
+
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	kmqtt_peer_publish(test, NULL, "t", "x", 1);
+	params.clean = true;
+	again = kmqtt_peer_open(test, &params);
+	KUNIT_EXPECT_FALSE(test, again->present);
+	KUNIT_EXPECT_EQ(test, peer->closes, 1);
+	KUNIT_EXPECT_EQ(test, peer->reason, KMQTT_RC_SESSION_TAKEN_OVER);
+	KUNIT_EXPECT_EQ(test, again->s->sub_count, 0);
+	kmqtt_peer_expect_none(test, again);
+	KUNIT_EXPECT_EQ(test, kmqtt_kunit_broker(test)->session_count, 1);
+	/* the session that ended takes no subscription any more */
+	KUNIT_EXPECT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT("t"),
+						      &(struct kmqtt_sub_opts) { }),
+			-ESHUTDOWN);
+}
+
+static void takeover_closes_the_old_port(struct kunit *test)
+{
+	struct kmqtt_peer *old = kmqtt_peer_open(test, &named), *new;
+
+	kmqtt_peer_subscribe(test, old, "t", 1, 0);
+	kmqtt_peer_publish(test, NULL, "t", "1", 1);
+	new = kmqtt_peer_open(test, &named);
+	KUNIT_EXPECT_TRUE(test, new->present);
+	KUNIT_EXPECT_PTR_EQ(test, new->s, old->s);
+	KUNIT_EXPECT_EQ(test, old->closes, 1);
+	KUNIT_EXPECT_EQ(test, old->reason, KMQTT_RC_SESSION_TAKEN_OVER);
+	/* the old one's going changes nothing for the new one */
+	kmqtt_peer_detach(old);
+	atomic_set(&new->wakes, 0);
+	kmqtt_peer_publish(test, NULL, "t", "2", 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&new->wakes), 1);
+	kmqtt_peer_expect(test, new, "1");
+	kmqtt_peer_expect(test, new, "2");
+}
+
+/* The name of an unnamed session: opened anew, then the first one is left. */
+static void unnamed_gets_a_name(struct kunit *test)
+{
+	const struct kmqtt_session_params none = { .kind = KMQTT_KIND_LOCAL };
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &none);
+	struct kmqtt_session *first = peer->s;
+
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, &named), 0);
+	KUNIT_EXPECT_PTR_NE(test, peer->s, first);
+	kmqtt_session_set_online(peer->s, true);
+	kmqtt_session_detach(first, &peer->port, 0);
+	KUNIT_EXPECT_EQ(test, peer->closes, 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_kunit_broker(test)->session_count, 1);
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	kmqtt_peer_publish(test, NULL, "t", "x", 1);
+	kmqtt_peer_expect(test, peer, "x");
+}
+
+static int try_as(struct kunit *test, const struct kmqtt_session_params *params,
+		  kuid_t uid)
+{
+	struct kmqtt_identity *who = kmqtt_kunit_identity(test);
+	struct cred *cred = prepare_creds();
+	static struct kmqtt_port port;
+	struct kmqtt_session *s;
+	bool present;
+
+	KUNIT_ASSERT_NOT_NULL(test, cred);
+	cred->fsuid = uid;
+	cred->euid = uid;
+	who->cred = cred;
+	s = kmqtt_session_open(kmqtt_kunit_broker(test), params, who, &port, &present);
+	if (!IS_ERR(s)) {
+		kmqtt_session_detach(s, &port, 0);
+		return 0;
+	}
+	kmqtt_identity_release(who);
+	kfree(who);
+	return PTR_ERR(s);
+}
+
+static void sessions_belong_to_their_user(struct kunit *test)
+{
+	struct kmqtt_session_params params = named;
+
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1000)), 0);
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1001)), -EACCES);
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1000)), 0);
+	params.clean = true;
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1001)), -EACCES);
+	params.privileged = true;
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1001)), 0);
+	params.kind = KMQTT_KIND_REMOTE;
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1001)), -EACCES);
+}
+
+static void sessions_have_limits(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_session_params params = { .kind = KMQTT_KIND_LOCAL };
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &params), other = { };
+	const struct kmqtt_sub_opts opts = { }, local = { .no_local = true };
+
+	b->limits.max_sessions = 1;
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, &other, &params), -ENOSPC);
+	b->limits.max_subscriptions = 2;
+	kmqtt_peer_subscribe(test, peer, "a", 0, 0);
+	kmqtt_peer_subscribe(test, peer, "b", 0, 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT("c"), &opts), -ENOSPC);
+	kmqtt_peer_subscribe(test, peer, "b", 1, 0);
+	KUNIT_EXPECT_EQ(test, peer->s->sub_count, 2);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT("a/#/b"), &opts), -EILSEQ);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT("$share/g/x"), &local),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_unsubscribe(peer->s, TEXT("x")), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_unsubscribe(peer->s, TEXT("")), -EILSEQ);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_unsubscribe(peer->s, TEXT("a")), 0);
+
+	params.policy = KMQTT_POLICY_BLOCK + 1;
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, &other, &params), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_tune(peer->s, &params), -EINVAL);
+	params.policy = 0;
+	params.name = "";
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, &other, &params), -EINVAL);
+}
+
+/* Whoever takes a name that could be made up stops nobody. */
+static void made_up_names_are_free(struct kunit *test)
+{
+	struct kmqtt_session_params params = named;
+	struct kmqtt_peer *peer, other = { };
+	char name[32];
+
+	peer = kmqtt_peer_new(test, NULL, KMQTT_KIND_LOCAL);
+	snprintf(name, sizeof(name), "auto-%lu", peer->s->number + 2);
+	params.name = name;
+	kmqtt_peer_open(test, &params);
+	snprintf(name, sizeof(name), "auto-%lu", peer->s->number + 3);
+	kmqtt_peer_open(test, &params);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, &other,
+					     &(struct kmqtt_session_params) {
+						     .kind = KMQTT_KIND_LOCAL }), 0);
+	if (other.s)
+		kmqtt_peer_detach(&other);
+
+	/* and nobody comes back to one that never was to stay */
+	params.name = peer->s->name;
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, &other, &params), -EACCES);
+	KUNIT_EXPECT_EQ(test, peer->closes, 0);
+}
+
+static void kill_tells_the_port(struct kunit *test)
+{
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &named);
+	struct kmqtt_delivery d;
+
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	kmqtt_peer_publish(test, NULL, "t", "1", 1);
+	kmqtt_session_kill(peer->s, KMQTT_RC_ADMINISTRATIVE_ACTION);
+	KUNIT_EXPECT_EQ(test, peer->closes, 1);
+	KUNIT_EXPECT_EQ(test, peer->reason, KMQTT_RC_ADMINISTRATIVE_ACTION);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_take(peer, &d), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "t", "2", 1), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_tune(peer->s, &named), -ESHUTDOWN);
+	kmqtt_session_kill(peer->s, 0);
+	KUNIT_EXPECT_EQ(test, peer->closes, 1);
+}
+
+static void sessions_are_walked_by_number(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *peer[3];
+	struct kmqtt_session *s;
+	unsigned long after = 0;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		peer[i] = kmqtt_peer_new(test, NULL, KMQTT_KIND_LOCAL);
+	kmqtt_peer_detach(peer[1]);
+	for (i = 0; i < 3; i += 2) {
+		s = kmqtt_session_next(b, after);
+		KUNIT_ASSERT_PTR_EQ(test, s, peer[i]->s);
+		after = s->number;
+		kmqtt_session_put(s);
+	}
+	KUNIT_EXPECT_NULL(test, kmqtt_session_next(b, after));
+}
+
+/* After a second it is gone; how long that takes here is not the question. */
+static void sessions_expire(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_session_params params = named;
+	struct kmqtt_peer *peer;
+	unsigned int tries;
+
+	params.expiry = 1;
+	peer = kmqtt_peer_open(test, &params);
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	kmqtt_peer_publish(test, NULL, "t", "1", 1);
+	kmqtt_peer_detach(peer);
+	KUNIT_EXPECT_TRUE(test, exists(test, "named"));
+	for (tries = 0; tries < 600 && exists(test, "named"); tries++)
+		msleep(100);
+	KUNIT_EXPECT_FALSE(test, exists(test, "named"));
+	KUNIT_EXPECT_EQ(test, b->tree.count, 0);
+
+	/* the switch has a longest interval; one that is attached does not expire */
+	b->limits.persistent_client_expiration = 0;
+	params.expiry = U32_MAX;
+	peer = kmqtt_peer_open(test, &params);
+	KUNIT_EXPECT_EQ(test, peer->s->expiry, 0);
+	kmqtt_peer_detach(peer);
+	KUNIT_EXPECT_FALSE(test, exists(test, "named"));
+}
+
+static void attach_stops_the_expiry(struct kunit *test)
+{
+	struct kmqtt_session_params params = named;
+	struct kmqtt_peer *peer;
+
+	params.expiry = 1;
+	peer = kmqtt_peer_open(test, &params);
+	kmqtt_peer_detach(peer);
+	peer = kmqtt_peer_open(test, &params);
+	KUNIT_EXPECT_TRUE(test, peer->present);
+	msleep(1500);
+	flush_workqueue(kmqtt_wq);
+	KUNIT_EXPECT_TRUE(test, exists(test, "named"));
+}
+
+static void tune_changes_the_policy(struct kunit *test)
+{
+	struct kmqtt_session_params params = named;
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &named);
+
+	kmqtt_peer_subscribe(test, peer, "#", 1, 0);
+	kmqtt_peer_publish(test, NULL, "a", "1", 1);
+	kmqtt_peer_publish(test, NULL, "b", "2", 1);
+	kmqtt_peer_publish(test, NULL, "a", "3", 1);
+	params.policy = KMQTT_POLICY_KEEP_LATEST;
+	KUNIT_EXPECT_EQ(test, kmqtt_session_tune(peer->s, &params), 0);
+	kmqtt_peer_publish(test, NULL, "a", "4", 1);
+	kmqtt_peer_publish(test, NULL, "b", "5", 1);
+	kmqtt_peer_expect(test, peer, "1");
+	kmqtt_peer_expect(test, peer, "5");
+	kmqtt_peer_expect(test, peer, "4");
+	params.policy = KMQTT_POLICY_BLOCK;
+	KUNIT_EXPECT_EQ(test, kmqtt_session_tune(peer->s, &params), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&kmqtt_kunit_broker(test)->blockers), 1);
+}
+
+static void no_session_while_the_switch_goes(struct kunit *test)
+{
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &named), other = { };
+
+	kmqtt_sessions_end_all(kmqtt_kunit_broker(test));
+	KUNIT_EXPECT_EQ(test, peer->closes, 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, &other, &named), -ESHUTDOWN);
+}
+
+/* Publishes as fast as it may while sessions come and go. */
+static int storm_publisher(void *data)
+{
+	struct kunit *test = data;
+	unsigned int i = 0;
+
+	while (!kthread_should_stop()) {
+		kmqtt_peer_publish(test, NULL, i % 2 ? "storm/a" : "storm/b", "x", i % 3);
+		if (i++ % 8 == 0)
+			usleep_range(50, 100);
+	}
+	return 0;
+}
+
+static void sessions_come_and_go_in_a_storm(struct kunit *test)
+{
+	const struct kmqtt_session_params params[] = {
+		{ .name = "one", .kind = KMQTT_KIND_REMOTE, .ack_mode = KMQTT_ACK_MQTT,
+		  .expiry = U32_MAX },
+		{ .name = "two", .kind = KMQTT_KIND_LOCAL, .ack_mode = KMQTT_ACK_MANUAL,
+		  .policy = KMQTT_POLICY_KEEP_LATEST, .expiry = U32_MAX },
+		{ .kind = KMQTT_KIND_LOCAL, .policy = KMQTT_POLICY_BLOCK },
+		{ .name = "one", .kind = KMQTT_KIND_REMOTE, .ack_mode = KMQTT_ACK_MQTT,
+		  .clean = true, .expiry = U32_MAX },
+	};
+	struct task_struct *publisher;
+	struct kmqtt_delivery d[8];
+	struct kmqtt_peer *peer;
+	unsigned int i;
+	size_t room;
+	int n;
+
+	publisher = kthread_run(storm_publisher, test, "kmqtt_storm");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(publisher));
+	for (i = 0; i < 150; i++) {
+		peer = kmqtt_peer_open(test, &params[i % ARRAY_SIZE(params)]);
+		kmqtt_peer_subscribe(test, peer, "storm/+", 2, 1);
+		kmqtt_peer_subscribe(test, peer, "storm/a", 1, 2);
+		kmqtt_peer_subscribe(test, peer, "$share/g/storm/#", 1, 3);
+		usleep_range(100, 200);
+		room = SIZE_MAX;
+		n = kmqtt_session_take(peer->s, d, 8, &room);
+		KUNIT_EXPECT_GE(test, n, 0);
+		kmqtt_session_untake(peer->s, d + n / 2, n - n / 2);
+		for (n /= 2; n-- > 0;)
+			kmqtt_delivery_put(&d[n]);
+		if (i % 5 == 0)
+			kmqtt_session_kill(peer->s, 0);
+		if (i % 3)
+			kmqtt_peer_detach(peer);
+	}
+	kthread_stop(publisher);
+}
+
+static struct kunit_case session_cases[] = {
+	KUNIT_CASE(unnamed_ends_with_its_port),
+	KUNIT_CASE(named_outlives_its_port),
+	KUNIT_CASE(clean_start_forgets),
+	KUNIT_CASE(takeover_closes_the_old_port),
+	KUNIT_CASE(unnamed_gets_a_name),
+	KUNIT_CASE(sessions_belong_to_their_user),
+	KUNIT_CASE(sessions_have_limits),
+	KUNIT_CASE(made_up_names_are_free),
+	KUNIT_CASE(kill_tells_the_port),
+	KUNIT_CASE(sessions_are_walked_by_number),
+	KUNIT_CASE(sessions_expire),
+	KUNIT_CASE(attach_stops_the_expiry),
+	KUNIT_CASE(tune_changes_the_policy),
+	KUNIT_CASE(no_session_while_the_switch_goes),
+	KUNIT_CASE(sessions_come_and_go_in_a_storm),
+	{ }
+};
+
+static struct kunit_suite session_suite = {
+	.name = "kmqtt_session",
+	.suite_init = kmqtt_kunit_suite_init,
+	.suite_exit = kmqtt_kunit_suite_exit,
+	.init = kmqtt_kunit_init,
+	.exit = kmqtt_kunit_exit,
+	.test_cases = session_cases,
+};
+
+kunit_test_suites(&session_suite);
