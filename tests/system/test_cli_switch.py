@@ -7,6 +7,7 @@ import re
 import subprocess
 
 from kmqtt_cli import KMQTT, cli  # pylint: disable=unused-import
+from kmqtt_dev import RETAIN
 
 # pylint: disable=redefined-outer-name
 
@@ -92,6 +93,15 @@ def test_a_namespace_may_be_a_path(cli):
     assert json.loads(text)["max_sessions"] == 6
 
 
+def test_pub_and_sub_are_in_the_namespace_too(cli):
+    device = cli.device()
+    device.subscribe("a/b")
+    cli.run("pub", "-t", "a/b", "-m", "there")
+    assert device.read()[0].payload == b"there"
+    device.publish("kept", b"here", flags=RETAIN)
+    assert cli.run("sub", "-t", "kept", "-C", "1") == "here\n"
+
+
 def test_no_such_namespace():
     done = subprocess.run([KMQTT, "-n", "no-such-one", "show"], capture_output=True, text=True,
                           check=False)
@@ -149,7 +159,7 @@ def test_version():
 
 def as_nobody(*words):
     return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", KMQTT,
-                           *words], capture_output=True, text=True, check=False)
+                           *words], capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_show_and_stats_need_no_privilege():
@@ -159,7 +169,7 @@ def test_show_and_stats_need_no_privilege():
 
 def test_all_else_needs_it():
     for words in ("set max_sessions 5", "uplink add b", "uplink", "session", "acl", "acl flush",
-                  "retained", "subscription"):
+                  "retained", "subscription", "monitor", "top -b -n 1"):
         done = as_nobody(*words.split())
         assert done.returncode == 2
         assert done.stderr.startswith("kmqtt: ")
