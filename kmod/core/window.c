@@ -115,17 +115,19 @@ static bool kmqtt_window_wanted(const struct kmqtt_session *s)
 	return s->resend || !list_empty(&s->queue);
 }
 
-/* Take it out of the window, free it, and go on with what waits for room. */
-static void kmqtt_window_done(struct kmqtt_session *s, struct kmqtt_qent *ent,
-			      u8 reason)
-	__releases(&s->lock)
+/* It is acknowledged: out of the window. Return: does the queue wait for room? */
+static bool kmqtt_window_finish(struct kmqtt_session *s, struct kmqtt_qent *ent,
+				u8 reason)
 {
-	bool more;
-
 	kmqtt_window_remove(s, ent);
-	more = kmqtt_window_wanted(s);
-	spin_unlock(&s->lock);
 	ent->reason = reason;
+	return !list_empty(&s->queue);
+}
+
+/* The rest of it, when the lock is dropped. */
+static void kmqtt_window_done(struct kmqtt_session *s, struct kmqtt_qent *ent,
+			      bool more)
+{
 	kmqtt_qent_free(ent);
 	if (more)
 		kmqtt_queue_wake(s);
@@ -169,6 +171,7 @@ int kmqtt_session_ack_id(struct kmqtt_session *s, u64 id, bool up_to)
 int kmqtt_session_puback(struct kmqtt_session *s, u16 packet_id, u8 reason)
 {
 	struct kmqtt_qent *ent;
+	bool more = false;
 	int ret = 0;
 
 	spin_lock(&s->lock);
@@ -177,72 +180,77 @@ int kmqtt_session_puback(struct kmqtt_session *s, u16 packet_id, u8 reason)
 		ret = -ENOENT;
 	else if (ent->qos != 1 || ent->unsent)
 		ret = -EPROTO;
-	if (ret) {
-		spin_unlock(&s->lock);
-		return ret;
-	}
-	kmqtt_window_done(s, ent, reason);
-	return 0;
+	else
+		more = kmqtt_window_finish(s, ent, reason);
+	spin_unlock(&s->lock);
+	if (!ret)
+		kmqtt_window_done(s, ent, more);
+	return ret;
 }
 
 int kmqtt_session_pubrec(struct kmqtt_session *s, u16 packet_id, u8 reason)
 {
 	struct kmqtt_qent *ent;
-	int ret = 1;
+	bool more = false;
+	int ret = 0;
 
 	spin_lock(&s->lock);
 	ent = kmqtt_window_find(s, packet_id);
-	if (!ent)
+	if (!ent) {
 		ret = -ENOENT;
-	else if (ent->qos != 2 || ent->unsent)
+	} else if (ent->qos != 2 || ent->unsent) {
 		ret = -EPROTO;
-	else if (reason < 0x80)
+	} else if (reason < 0x80) {
 		ent->state = KMQTT_QENT_RELEASED;
-	else
-		ret = 0;
-	if (ret) {
-		spin_unlock(&s->lock);
-		return ret;
+		ret = 1;
+	} else {
+		more = kmqtt_window_finish(s, ent, reason);
 	}
-	kmqtt_window_done(s, ent, reason);
-	return 0;
+	spin_unlock(&s->lock);
+	if (!ret)
+		kmqtt_window_done(s, ent, more);
+	return ret;
 }
 
 int kmqtt_session_pubcomp(struct kmqtt_session *s, u16 packet_id, u8 reason)
 {
 	struct kmqtt_qent *ent;
+	bool more = false;
 	int ret = 0;
 
+	/* 0x92, packet identifier not found: it was completed before */
+	if (reason == KMQTT_RC_PACKET_ID_NOT_FOUND)
+		reason = 0;
 	spin_lock(&s->lock);
 	ent = kmqtt_window_find(s, packet_id);
 	if (!ent)
 		ret = -ENOENT;
 	else if (ent->qos != 2 || ent->state != KMQTT_QENT_RELEASED)
 		ret = -EPROTO;
-	if (ret) {
-		spin_unlock(&s->lock);
-		return ret;
-	}
-	/* 0x92, packet identifier not found: it was completed before */
-	if (reason == KMQTT_RC_PACKET_ID_NOT_FOUND)
-		reason = 0;
-	kmqtt_window_done(s, ent, reason);
-	return 0;
+	else
+		more = kmqtt_window_finish(s, ent, reason);
+	spin_unlock(&s->lock);
+	if (!ret)
+		kmqtt_window_done(s, ent, more);
+	return ret;
 }
 
 void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_delivery *d)
 {
 	struct kmqtt_qent *ent = NULL;
+	bool more = false;
 
 	spin_lock(&s->lock);
 	s->dropped_messages++;
-	kmqtt_queue_uncount(s, d->msg);
-	if (!d->ent)
-		ent = kmqtt_window_find(s, d->packet_id ?: d->id);
+	s->delivered_messages--;
+	s->delivered_bytes -= d->msg->topic_len + d->msg->payload_len;
+	if (d->packet_id)
+		ent = kmqtt_window_find(s, d->packet_id);
 	if (ent)
-		kmqtt_window_done(s, ent, KMQTT_RC_PACKET_TOO_LARGE);
-	else
-		spin_unlock(&s->lock);
+		more = kmqtt_window_finish(s, ent, KMQTT_RC_PACKET_TOO_LARGE);
+	spin_unlock(&s->lock);
+	if (ent)
+		kmqtt_window_done(s, ent, more);
 	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
 }
 
