@@ -4,8 +4,8 @@
 
 #include "port/netlink.h"
 
-/* a dump's message, unless an entry needs more; libmnl's readers take 8 KiB */
-#define KMQTT_NL_DUMP_SOFT	(6 * 1024)
+/* a dump's message, unless an entry needs more: small readers have a page */
+#define KMQTT_NL_DUMP_SOFT	NLMSG_GOODSIZE
 
 /* generic netlink head and attributes of fixed size of any entry */
 #define KMQTT_NL_ENTRY_FIXED	1024

@@ -69,8 +69,8 @@ static int kmqtt_nl_dump_retained(void *arg, struct kmqtt_msg *m)
 {
 	struct kmqtt_nl_retained_walk *walk = arg;
 	struct kmqtt_nl_retained_ctx *ctx = (void *)walk->cb->ctx;
-	size_t need = m->topic_len + min(m->props_len, KMQTT_NL_SHOW_MAX) +
-		      min(m->payload_len, KMQTT_NL_SHOW_MAX);
+	size_t need = m->topic_len + min_t(u32, m->props_len, KMQTT_NL_SHOW_MAX) +
+		      min_t(u32, m->payload_len, KMQTT_NL_SHOW_MAX);
 	void *head;
 	int err;
 
