@@ -228,6 +228,7 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 	struct kmqtt_port *old_port = kmqtt_session_port(s);
 	struct mem_cgroup *old_memcg = s->memcg;
 	struct kmqtt_identity *old;
+	bool local;
 
 	if (old_port) {
 		kmqtt_session_event(s, KMQTT_EVENT_TAKEOVER, KMQTT_RC_SESSION_TAKEN_OVER);
@@ -244,7 +245,8 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 	if (old)
 		call_rcu(&old->rcu, kmqtt_identity_free_rcu);
 	/* a publisher uses it under RCU, which a memory cgroup outlives */
-	WRITE_ONCE(s->memcg, s->kind == KMQTT_KIND_LOCAL && current->mm ?
+	local = s->kind == KMQTT_KIND_LOCAL || s->kind == KMQTT_KIND_NETLINK;
+	WRITE_ONCE(s->memcg, local && current->mm ?
 			     get_mem_cgroup_from_mm(current->mm) : NULL);
 	mem_cgroup_put(old_memcg);
 	spin_lock(&s->lock);
