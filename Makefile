@@ -32,7 +32,8 @@ unload:
 	rmmod kmqtt
 
 install: all
-	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_MODULE_SIG_ALL= \
+		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 	$(MAKE) -C userspace BUILD=$(CURDIR)/build DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
 	install -D -m 644 contrib/60-kmqtt.rules $(DESTDIR)/etc/udev/rules.d/60-kmqtt.rules
 	install -D -m 644 contrib/kmqtt.sysusers $(DESTDIR)/usr/lib/sysusers.d/kmqtt.conf
