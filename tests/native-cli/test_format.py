@@ -70,7 +70,7 @@ MIXED = Message("form/mixed", b"x", content_type="a", users=[("k", "v")], respon
                 expiry=60)
 
 
-@pytest.mark.parametrize("message", [PLAIN, FULL, MIXED], ids=lambda message: message.topic.decode())
+@pytest.mark.parametrize("message", [PLAIN, FULL, MIXED], ids=["plain", "full", "mixed"])
 def test_json_subscription_identifier(both, message):
     theirs, ours = both(message, "-F", "%j|%S|%5S|%-5S|%05S", sub_id=77)
     assert without_time(ours) == without_time(theirs)
@@ -78,8 +78,10 @@ def test_json_subscription_identifier(both, message):
 
 
 TEXTS = [
-    "null", "true", "false", "0", "-0", "1", "-1.5", "1e3", "1E+3", "1e-7", "0.1", "3.14159265358979",
-    "123456789012345678", "1e400", "01", "1.", '""', '"a"', r'"\"\\\/\b\f\n\r\t"', r'"\u0041\u00e9"',
+    "null", "true", "false", "0", "-0", "1", "-1.5", "1e3", "1E+3", "1e-7", "0.1",
+    "3.14159265358979", "123456789012345678", "1e400", "01", "1.", '""',
+    '"a"', r'"\"\\\/\b\f\n\r\t"',
+    r'"\u0041\u00e9"',
     r'"\ud83d\ude00"', '"caf\u00e9"', "[]", "[1]", "[1,[2,[]],{}]", "{}", '{"a":{}}',
     '{"a":1,"a":2}', ' { "a" : [ 1 , 2 ] , "b" : null } ', '[{"a":1},{"b":[{"c":2}]}]',
     "\ufeff[1]", "[" * 900 + "]" * 900,
@@ -136,7 +138,8 @@ def test_times():
     """@ passes a letter to strftime(); the time is that of receipt."""
     record = Message("time", b"x").record(0, time_ns=1234567890 * 10**9 + 12345678)
     out, _ = show(record, "-F", "%I|%U|@Y-@m-@dT@H:@M:@S.@N@Z|%30I|%-30I|%.4I|%j")
-    assert out == (b"2009-02-13T23:31:30+0000|1234567890.012345678|2009-02-13T23:31:30.012345678UTC|"
+    assert out == (b"2009-02-13T23:31:30+0000|1234567890.012345678|"
+                   b"2009-02-13T23:31:30.012345678UTC|"
                    b"      2009-02-13T23:31:30+0000|2009-02-13T23:31:30+0000      |2009|"
                    b'{"tst":"2009-02-13T23:31:30.012345Z+0000","topic":"time","qos":0,"retain":0,'
                    b'"payloadlen":1,"payload":"x"}\n')
@@ -157,7 +160,8 @@ def test_several_records():
     assert show(records, "-N")[0] == b"012"
 
 
-BAD = ["%", "%-", "%0", "%5", "%5.", "%-5.3", "%Z", "%b", "%d", "%f", "%--t", "@", "\\", "\\q", "\\1"]
+BAD = ["%", "%-", "%0", "%5", "%5.", "%-5.3", "%Z", "%b", "%d", "%f", "%--t", "@", "\\", "\\q",
+       "\\1"]
 
 
 @pytest.mark.parametrize("form", BAD)

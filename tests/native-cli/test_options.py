@@ -37,7 +37,8 @@ WITH_VALUE = {
 
 BAD = {
     "pub": [
-        "-C 1", "-F x", "-v", "-W 1", "-E", "-R", "-T a", "-U a", "-e a", "--pretty", "--foo", "foo",
+        "-C 1", "-F x", "-v", "-W 1", "-E", "-R", "-T a", "-U a", "-e a", "--pretty",
+        "--foo", "foo",
         "-t a/# -m x", "-t a/+/b -m x", "-t \xff -m x", "-t a -m x -m y", "-t a -n -l",
         "-t a -s -f x", "-q 3", "-q -1", "-p 65536", "-p -1", "-k 4", "-k 65536", "-M 0",
         "-V 4", "-V mqttv3", "-x foo", "-x 4294967296", "-x -2", "-x 1x", "--repeat 0",
@@ -46,7 +47,8 @@ BAD = {
         "-L foo://a/b", "-L mqtt://a", "-L mqtt://a/#", "-L ws",
         "--will-topic a/#", "--will-qos 3", "--will-payload x", "--will-retain",
         "-D publish", "-D publish content-type", "-D foo content-type x", "-D publish foo x",
-        "-D publish user-property k", "-D publish will-delay-interval 1", "-D connect content-type x",
+        "-D publish user-property k", "-D publish will-delay-interval 1",
+        "-D connect content-type x",
         "-D publish subscription-identifier 1", "-D puback user-property k v",
         "-D publish payload-format-indicator 256", "-D publish payload-format-indicator -1",
         "-D publish topic-alias 65536", "-D publish topic-alias 0 -t a -m x",
@@ -58,13 +60,15 @@ BAD = {
         "-t a -f /nonexistent/file", "-t a -s",
     ],
     "sub": [
-        "", "-m x", "-f x", "-l", "-s", "-n", "-r", "--repeat 1", "-e a", "-t a/#/b", "-t a+", "-t +a",
-        "-t #a", "-t \xff", "-T a/#/b -t a", "-T \xff -t a", "-U a/#/b", "-U \xff", "-C 0 -t a",
+        "", "-m x", "-f x", "-l", "-s", "-n", "-r", "--repeat 1", "-e a", "-t a/#/b", "-t a+",
+        "-t +a", "-t #a", "-t \xff", "-T a/#/b -t a", "-T \xff -t a",
+        "-U a/#/b", "-U \xff", "-C 0 -t a",
         "-C -1 -t a", "-C x -t a", "-W 0 -t a", "-W x -t a", "--random-filter 0 -t a",
         "-t a -R --retained-only", "-c -t a", "-L mqtt://h/a#", "-t a --will-retain",
     ],
     "rr": [
-        "", "-t a -m x", "-t a -e b", "-e b -m x", "-t a -e b/# -m x", "-t a/# -e b -m x", "-e \xff",
+        "", "-t a -m x", "-t a -e b", "-e b -m x", "-t a -e b/# -m x",
+        "-t a/# -e b -m x", "-e \xff",
         "-t a -e b -m x -D publish response-topic c", "-r", "-l", "-C 1", "-E", "-T a",
         "--retained-only", "-c -t a -e b -m x",
     ],

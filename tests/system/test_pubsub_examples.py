@@ -110,8 +110,8 @@ def test_shell(topic):
                 done = Kmqtt().run("rr", "-t", topic, "-e", topic + "/me", "-m", "uname", "-W", "2",
                                    "-q", "1")
             assert done.out == b"Linux\n"
-            assert Kmqtt().run("rr", "-t", topic, "-e", topic + "/me", "-m", "x", "-W", "10").out == \
-                b"I do not know about x\n"
+            done = Kmqtt().run("rr", "-t", topic, "-e", topic + "/me", "-m", "x", "-W", "10")
+            assert done.out == b"I do not know about x\n"
         finally:
             os.killpg(service.process.pid, 15)
             service.end()

@@ -7,6 +7,8 @@ import stat
 import pytest
 
 import kmqtt_dev
+from kmqtt_broker import PUBACK, Fake
+from kmqtt_uplink import OUT, UP, Uplink
 from pubsub import BITS, Kmqtt, Running
 
 @pytest.fixture
@@ -140,8 +142,8 @@ def test_connection_options(kmqtt, reader, topic):
     """Accepted, with one line that says so; the topic of a URL counts."""
     done = kmqtt.run("pub", "-h", "host", "-p", "1883", "-u", "user", "-P", "pw", "-L",
                      f"mqtts://u:p@host:1/{topic}", "-m", "x")
-    assert done == (0, b"", b"Note: no effect, since messages go through /dev/kmqtt: -h, -p, -u, -P, "
-                            b"-L (but for its topic)\n")
+    assert done == (0, b"", b"Note: no effect, since messages go through /dev/kmqtt: "
+                            b"-h, -p, -u, -P, -L (but for its topic)\n")
     assert one(reader).topic == topic
     assert kmqtt.run("pub", "-h", "host", "-t", topic, "-m", "x", "--quiet") == (0, b"", b"")
 
@@ -167,6 +169,28 @@ def test_wait_without_uplink(kmqtt, reader, topic, qos):
     done = kmqtt.run("pub", "-t", topic, "-m", "x", "-q", qos, "--wait", "1")
     assert done == (14, b"", b"Error: no uplink carries this topic\n")
     reader.drain()
+
+
+@BITS
+@pytest.mark.parametrize("reason,status,error", [
+    (0x00, 0, b""), (0x10, 0, b""),
+    (0x87, 0x87, b"Warning: Publish 1 failed: reason code 135.\n"),
+    (None, 27, b"Timed out\n"),
+])
+def test_wait(kmqtt, topic, reason, status, error):
+    """--wait: the broker takes the message, refuses it, or says nothing in time."""
+    with Fake() as fake, Uplink("wait", fake, topics=[(topic, OUT, 1)]) as up:
+        peer = fake.accept()
+        peer.handshake()
+        up.wait(UP)
+        with kmqtt.start("pub", "-t", topic, "-m", "x", "-q", "1", "--wait",
+                         "1" if reason is None else "20") as pub:
+            got = peer.published()
+            assert (got.topic, got.payload) == (topic, b"x")
+            if reason is not None:
+                assert pub.process.poll() is None
+                peer.ack(PUBACK, got.packet_id, reason)
+            assert pub.end() == (status, b"", error)
 
 
 def test_wait_needs_qos(kmqtt, topic):

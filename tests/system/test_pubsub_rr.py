@@ -47,8 +47,9 @@ def test_correlation(kmqtt, device, topic):
     """The properties of a request come back with its answer."""
     service = device()
     service.subscribe(topic + "/ask")
-    with kmqtt.start("rr", "-t", topic + "/ask", "-e", topic + "/answer", "-m", "x", "-D", "publish",
-                     "correlation-data", "id-1", "-F", "%D %p", "-W", "10") as asked:
+    with kmqtt.start("rr", "-t", topic + "/ask", "-e", topic + "/answer", "-m", "x",
+                     "-D", "publish", "correlation-data", "id-1", "-F", "%D %p",
+                     "-W", "10") as asked:
         props = answer(service, b"y").props
         assert asked.end() == (0, b"id-1 y\n", b"")
     assert props.startswith(b"\x09\0\x04id-1\x08")
@@ -62,7 +63,8 @@ def test_timeout(kmqtt, topic):
 
 def test_subscribed_before_published(kmqtt, device, topic):
     """The answer to a request may come at once: the asker is its own service."""
-    assert kmqtt.run("rr", "-t", topic, "-e", topic, "-m", "echo", "-W", "10") == (0, b"echo\n", b"")
+    done = kmqtt.run("rr", "-t", topic, "-e", topic, "-m", "echo", "-W", "10")
+    assert done == (0, b"echo\n", b"")
     opened = device()
     opened.subscribe(topic)
     assert kmqtt.run("rr", "-t", topic, "-e", topic, "-m", "echo", "-W", "10").out == b"echo\n"

@@ -211,7 +211,8 @@ def test_request(same):
         with programs.subscribe("-V", "5", "-t", topic + "/ask", "-F", "%R|%D|%p", "-C", "1",
                                 "-W", "10") as sub:
             with programs.start("rr", "-t", topic + "/ask", "-e", topic + "/answer", "-m", "what",
-                                "-D", "publish", "correlation-data", "id7", "-v", "-W", "10") as asked:
+                                "-D", "publish", "correlation-data", "id7", "-v",
+                                "-W", "10") as asked:
                 heard = sub.end()
                 where = heard.out.split(b"|")[0].decode()
                 programs.publish("-t", where, "-m", "that")
@@ -237,8 +238,8 @@ def test_debug_of_subscribe(same):
                                 "10") as sub:
             programs.publish("-t", topic, "-m", "x")
             done = sub.end()
-        done.out = b"".join(line for line in done.out.splitlines(True)
-                            if re.search(rb"SUBSCRIBE|Subscribed|received PUBLISH|DISCONNECT", line))
+        wanted = re.compile(rb"SUBSCRIBE|Subscribed|received PUBLISH|DISCONNECT")
+        done.out = b"".join(line for line in done.out.splitlines(True) if wanted.search(line))
         return done
 
     assert same(steps).out.count(b"\n") == 5
