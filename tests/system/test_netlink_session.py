@@ -171,6 +171,19 @@ def test_subscriptions_in_parts(nl, device, topic):
     assert len(shown) == 100 and {("subscriber-2", f) for f in shown} <= wanted
 
 
+def test_subscriptions_of_neighbours(nl, netlink, topic):
+    """Sessions whose numbers follow one another."""
+    wanted = [f"{topic}/{i}/{j}" for i in range(3) for j in range(4)]
+    sockets = [netlink() for _ in range(3)]
+    for i, one in enumerate(sockets):
+        for j in range(4):
+            one.do("subscribe", filter=f"{topic}/{i}/{j}")
+    numbers = [one.do("session-get")["number"] for one in sockets]
+    assert numbers == list(range(numbers[0], numbers[0] + 3))
+    assert sorted(s["filter"] for s in nl.dump("subscription-get")
+                  if s["filter"].startswith(topic)) == wanted
+
+
 def test_long_filters(nl, device):
     """One of 65530 bytes is shown whole, a longer one cut off there."""
     dev = device("long")
