@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Ask, and wait for the answer for a second: request service/length hello */
+/* Ask, and wait for the answer for ten seconds: request service/length hello */
 #include <kmqtt/kmqtt.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 	pub.topic = argv[1];
 	pub.payload = argv[2];
 	pub.payload_len = strlen(argv[2]);
-	if (kmqtt_publish_set(k, &pub) < 0 || kmqtt_receive(k, &msg, 1000) <= 0)
+	if (kmqtt_publish_set(k, &pub) < 0 || kmqtt_receive(k, &msg, 10000) <= 0)
 		return 1;
 	printf("%.*s\n", (int)msg.payload_len, (const char *)msg.payload);
 	kmqtt_props_free(props);

@@ -11,7 +11,7 @@ import time
 import pytest
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -122,7 +122,7 @@ def both(broker):
         more = ["-D", "subscribe", "subscription-identifier", str(sub_id)] if sub_id else []
         with subprocess.Popen(
                 ["mosquitto_sub", "-p", str(broker.port), "-t", message.topic.decode(), "-C", "1",
-                 "-W", "10", "-q", "2", "-V", "5", *more, *options],
+                 "-W", "60", "-q", "2", "-V", "5", *more, *options],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTC) as sub:
             wait_for(lambda: broker.subscriptions() > before)
             subprocess.run(["mosquitto_pub", "-p", str(broker.port), *message.options()],

@@ -32,7 +32,7 @@ def test_answer(kmqtt, device, topic, payload, qos):
     service = device()
     service.subscribe(topic + "/ask", qos=2)
     with kmqtt.start("rr", "-t", topic + "/ask", "-e", topic + "/answer", "-q", str(qos), "-F",
-                     "%t %q %p", *payload, "-W", "10") as asked:
+                     "%t %q %p", *payload, "-W", "60") as asked:
         asked.process.stdin.write(b"what")
         asked.process.stdin.close()
         asked.process.stdin = None
@@ -49,7 +49,7 @@ def test_correlation(kmqtt, device, topic):
     service.subscribe(topic + "/ask")
     with kmqtt.start("rr", "-t", topic + "/ask", "-e", topic + "/answer", "-m", "x",
                      "-D", "publish", "correlation-data", "id-1", "-F", "%D %p",
-                     "-W", "10") as asked:
+                     "-W", "60") as asked:
         props = answer(service, b"y").props
         assert asked.end() == (0, b"id-1 y\n", b"")
     assert props.startswith(b"\x09\0\x04id-1\x08")
@@ -63,11 +63,11 @@ def test_timeout(kmqtt, topic):
 
 def test_subscribed_before_published(kmqtt, device, topic):
     """The answer to a request may come at once: the asker is its own service."""
-    done = kmqtt.run("rr", "-t", topic, "-e", topic, "-m", "echo", "-W", "10")
+    done = kmqtt.run("rr", "-t", topic, "-e", topic, "-m", "echo", "-W", "60")
     assert done == (0, b"echo\n", b"")
     opened = device()
     opened.subscribe(topic)
-    assert kmqtt.run("rr", "-t", topic, "-e", topic, "-m", "echo", "-W", "10").out == b"echo\n"
+    assert kmqtt.run("rr", "-t", topic, "-e", topic, "-m", "echo", "-W", "60").out == b"echo\n"
     message, = opened.drain()
     assert message.type == kmqtt_dev.MESSAGE
 

@@ -58,7 +58,7 @@ PAYLOADS = {
 def test_one_message(same, payload, qos):
     """Each kind of message, each QoS, everything that a format can show of it."""
     def steps(programs, topic):
-        with programs.subscribe("-V", "5", "-t", topic, "-q", "2", "-C", "1", "-W", "10",
+        with programs.subscribe("-V", "5", "-t", topic, "-q", "2", "-C", "1", "-W", "60",
                                 "-F", FORM) as sub:
             programs.publish("-t", topic, "-q", qos, *PAYLOADS[payload])
             done = sub.end()
@@ -72,7 +72,7 @@ def test_one_message(same, payload, qos):
                                      ["-F", "%J", "--pretty"], ["-F", "%t %p", "-N"]], ids=" ".join)
 def test_output(same, options):
     def steps(programs, topic):
-        with programs.subscribe("-V", "5", "-t", topic + "/#", "-C", "4", "-W", "10",
+        with programs.subscribe("-V", "5", "-t", topic + "/#", "-C", "4", "-W", "60",
                                 *options) as sub:
             programs.publish("-t", topic, "-m", "1")
             programs.publish("-t", topic + "/a", "-n")
@@ -121,7 +121,7 @@ def test_retained(same, options):
         for name in ("a", "b"):
             programs.publish("-t", f"{topic}/{name}", "-m", name, "-r", "-q", "1")
         args = [] if "-F" in options else ["-F", "%t %r %p"]
-        with programs.subscribe("-V", "5", "-t", topic + "/#", "-W", "10", *args, *options) as sub:
+        with programs.subscribe("-V", "5", "-t", topic + "/#", "-W", "60", *args, *options) as sub:
             for name in ("c", "d", "e"):
                 programs.publish("-t", f"{topic}/{name}", "-m", name, *(["-r"] * (name == "d")))
             done = sub.end()
@@ -139,7 +139,7 @@ def test_remove_retained(same):
         for name in ("a", "b"):
             programs.publish("-t", f"{topic}/{name}", "-m", name, "-r")
         with programs.start("sub", "-t", topic + "/#", "-T", topic + "/b", "--remove-retained",
-                            "-C", "1", "-v", "-W", "10") as sub:
+                            "-C", "1", "-v", "-W", "60") as sub:
             first = sub.end()
         with programs.start("sub", "-t", topic + "/#", "-v", "-W", "1") as sub:
             second = sub.end()
@@ -185,7 +185,7 @@ def test_lines(same, data, qos):
     """-l publishes each line."""
     def steps(programs, topic):
         with programs.subscribe("-t", topic, "-q", "1", "-F", "%l:%p", "-C",
-                                str(max(1, len(data.splitlines()))), "-W", "10") as sub:
+                                str(max(1, len(data.splitlines()))), "-W", "60") as sub:
             programs.publish("-t", topic, "-l", "-q", qos, data=data)
             if not data:
                 programs.publish("-t", topic, "-m", "none")
@@ -197,7 +197,7 @@ def test_lines(same, data, qos):
 @pytest.mark.parametrize("options", [["-m", "x"], ["-n"], ["-s"]], ids=" ".join)
 def test_repeat(same, options):
     def steps(programs, topic):
-        with programs.subscribe("-t", topic, "-F", "%p.", "-C", "3", "-W", "10") as sub:
+        with programs.subscribe("-t", topic, "-F", "%p.", "-C", "3", "-W", "60") as sub:
             programs.publish("-t", topic, *options, "--repeat", "3", "--repeat-delay", "0.01",
                              data=b"in")
             return sub.end()
@@ -209,10 +209,10 @@ def test_request(same):
     """A request and its answer, with the response topic and the correlation data."""
     def steps(programs, topic):
         with programs.subscribe("-V", "5", "-t", topic + "/ask", "-F", "%R|%D|%p", "-C", "1",
-                                "-W", "10") as sub:
+                                "-W", "60") as sub:
             with programs.start("rr", "-t", topic + "/ask", "-e", topic + "/answer", "-m", "what",
                                 "-D", "publish", "correlation-data", "id7", "-v",
-                                "-W", "10") as asked:
+                                "-W", "60") as asked:
                 heard = sub.end()
                 where = heard.out.split(b"|")[0].decode()
                 programs.publish("-t", where, "-m", "that")
@@ -235,7 +235,7 @@ def test_debug_of_subscribe(same):
     """-d tells what is subscribed and received, in the same words."""
     def steps(programs, topic):
         with programs.subscribe("-d", "-t", topic, "-t", topic + "/b", "-q", "0", "-C", "1", "-W",
-                                "10") as sub:
+                                "60") as sub:
             programs.publish("-t", topic, "-m", "x")
             done = sub.end()
         wanted = re.compile(rb"SUBSCRIBE|Subscribed|received PUBLISH|DISCONNECT")

@@ -53,7 +53,7 @@ def test_subscription_identifier(kmqtt, topic):
 def test_expiry_is_seen(kmqtt, topic):
     with kmqtt.subscribe("-t", topic, "-C", "1", "-F", "%E") as sub:
         kmqtt.publish("-t", topic, "-m", "x", "-D", "publish", "message-expiry-interval", "600")
-        assert sub.end().out in (b"600\n", b"599\n")
+        assert 0 < int(sub.end().out) <= 600
 
 
 @BITS
