@@ -115,13 +115,13 @@ static bool kmqtt_window_wanted(const struct kmqtt_session *s)
 	return s->resend || !list_empty(&s->queue);
 }
 
-/* It is acknowledged: out of the window. Return: does the queue wait for room? */
+/* It is acknowledged: out of the window. Return: does something wait for room? */
 static bool kmqtt_window_finish(struct kmqtt_session *s, struct kmqtt_qent *ent,
 				u8 reason)
 {
 	kmqtt_window_remove(s, ent);
 	ent->reason = reason;
-	return !list_empty(&s->queue);
+	return kmqtt_window_wanted(s);
 }
 
 /* The rest of it, when the lock is dropped. */
@@ -242,10 +242,9 @@ void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_delivery *
 
 	spin_lock(&s->lock);
 	s->dropped_messages++;
-	s->delivered_messages--;
-	s->delivered_bytes -= d->msg->topic_len + d->msg->payload_len;
-	if (d->packet_id)
-		ent = kmqtt_window_find(s, d->packet_id);
+	kmqtt_queue_uncount(s, d->msg);
+	if (!d->ent)
+		ent = kmqtt_window_find(s, d->packet_id ?: d->id);
 	if (ent)
 		more = kmqtt_window_finish(s, ent, KMQTT_RC_PACKET_TOO_LARGE);
 	spin_unlock(&s->lock);
