@@ -45,6 +45,7 @@ struct kmqtt_tracker;
  * @topic_len:	bytes of the topic name
  * @qos:	QoS with which it was published
  * @retain:	it was published with RETAIN (MQTT 5.0, 3.3.1.3)
+ * @origin:	slot of the uplink that it came from, 1 to 64; else 0
  * @data:	as drawn above
  *
  * All but @refs is constant from kmqtt_publish() on.
@@ -66,7 +67,8 @@ struct kmqtt_msg {
 	u32 payload_len;
 	u16 topic_len;
 	u8 qos;
-	u8 retain;
+	u8 retain : 1;
+	u8 origin : 7;
 	u8 data[];
 };
 

@@ -287,6 +287,12 @@ int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
 unsigned long kmqtt_retain_clear(struct kmqtt_retain *store, const u8 *filter,
 				 u32 len)
 {
+	return kmqtt_retain_clear_if(store, filter, len, NULL, NULL);
+}
+
+unsigned long kmqtt_retain_clear_if(struct kmqtt_retain *store, const u8 *filter,
+				    u32 len, kmqtt_retain_if fn, void *ctx)
+{
 	struct kmqtt_retain_iter it;
 	struct kmqtt_node *node, *next;
 	unsigned long cleared = 0;
@@ -295,6 +301,8 @@ unsigned long kmqtt_retain_clear(struct kmqtt_retain *store, const u8 *filter,
 	mutex_lock(&store->lock);
 	for (node = kmqtt_retain_next(&it); node; node = next) {
 		next = kmqtt_retain_next(&it);
+		if (fn && !fn(ctx, node->msg))
+			continue;
 		kmqtt_retain_drop(store, node);
 		cleared++;
 	}

@@ -84,4 +84,15 @@ int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
 unsigned long kmqtt_retain_clear(struct kmqtt_retain *store, const u8 *filter,
 				 u32 len);
 
+/** typedef kmqtt_retain_if - may sleep; return: forget this one? */
+typedef bool (*kmqtt_retain_if)(void *ctx, const struct kmqtt_msg *msg);
+
+/**
+ * kmqtt_retain_clear_if() - forget those that match and for which @fn says so
+ *
+ * Process context; holds store->lock while @fn runs. Return: how many.
+ */
+unsigned long kmqtt_retain_clear_if(struct kmqtt_retain *store, const u8 *filter,
+				    u32 len, kmqtt_retain_if fn, void *ctx);
+
 #endif

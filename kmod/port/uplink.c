@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Uplinks: the table of a namespace, and what user space may ask (uplink.h). */
+#include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/jiffies.h>
@@ -62,6 +63,17 @@ void kmqtt_uplink_net_exit(struct kmqtt_net *kn)
 	mutex_unlock(&kn->uplinks.lock);
 }
 
+/* The first slot that no uplink has; there are fewer than KMQTT_UPLINK_COUNT_MAX. */
+static u8 kmqtt_uplink_slot(struct kmqtt_net *kn)
+{
+	DECLARE_BITMAP(used, KMQTT_UPLINK_COUNT_MAX) = {};
+	struct kmqtt_uplink *up;
+
+	list_for_each_entry(up, &kn->uplinks.list, list)
+		__set_bit(up->slot - 1, used);
+	return find_first_zero_bit(used, KMQTT_UPLINK_COUNT_MAX) + 1;
+}
+
 static struct kmqtt_uplink *kmqtt_uplink_new(struct kmqtt_net *kn, const char *name,
 					     const struct kmqtt_uplink_conf *conf,
 					     const char **why)
@@ -82,11 +94,13 @@ static struct kmqtt_uplink *kmqtt_uplink_new(struct kmqtt_net *kn, const char *n
 	up->kn = kn;
 	up->broker = &kn->broker;
 	up->conf = all;
+	up->slot = kmqtt_uplink_slot(kn);
 	up->retry_at = jiffies;
 	up->since = ktime_get_boottime_seconds();
 	mutex_init(&up->lock);
 	mutex_init(&up->subs_lock);
 	INIT_LIST_HEAD(&up->topics);
+	INIT_LIST_HEAD(&up->purge);
 	kmqtt_upsubs_init(&up->subs);
 	INIT_DELAYED_WORK(&up->life, kmqtt_uplink_life);
 	init_waitqueue_head(&up->idle);

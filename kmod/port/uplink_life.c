@@ -338,6 +338,7 @@ void kmqtt_uplink_life(struct work_struct *work)
 	struct kmqtt_uplink *up = container_of(to_delayed_work(work), struct kmqtt_uplink, life);
 	struct kmqtt_link *link;
 
+	kmqtt_uppurge_run(up);
 	mutex_lock(&up->lock);
 	link = rcu_dereference_protected(up->link, lockdep_is_held(&up->lock));
 	/* pairs with kmqtt_link_closed() */
@@ -384,6 +385,7 @@ void kmqtt_uplink_stop(struct kmqtt_uplink *up, bool abort)
 	mutex_unlock(&up->lock);
 	synchronize_rcu();
 	cancel_delayed_work_sync(&up->life);
+	kmqtt_uppurge_run(up);
 	kmqtt_upsubs_destroy(&up->subs);
 	if (up->next_sock)
 		sockfd_put(up->next_sock);

@@ -4,14 +4,12 @@
  * of MQTT 5.0, 4.3. All in the connection's work item.
  */
 #include <linux/err.h>
-#include <linux/jhash.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "compat.h"
 #include "core/message.h"
-#include "core/retain.h"
 #include "port/uplink_priv.h"
 
 static struct kmqtt_link *kmqtt_link_of(struct kmqtt_conn *conn)
@@ -125,8 +123,10 @@ static struct kmqtt_msg *kmqtt_link_msg(struct kmqtt_link *link,
 	desc.topic = topic.data;
 	desc.topic_len = topic.len;
 	msg = kmqtt_msg_alloc(link->broker, &desc, GFP_KERNEL);
-	if (!IS_ERR(msg))
+	if (!IS_ERR(msg)) {
+		msg->origin = link->up->slot;
 		return msg;
+	}
 	kmqtt_stats_add(link->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
 	link->pub.reason = PTR_ERR(msg) == -EMSGSIZE ? KMQTT_RC_PACKET_TOO_LARGE :
 			   KMQTT_RC_QUOTA_EXCEEDED;
@@ -182,47 +182,6 @@ static void kmqtt_link_answer(struct kmqtt_link *link)
 			kmqtt_session_rx_release(link->session, pub->packet_id);
 		kmqtt_link_send_ack(link, KMQTT_PUBREC, pub->packet_id, reason);
 	}
-}
-
-static int kmqtt_link_same(void *ctx, struct kmqtt_msg *old)
-{
-	const struct kmqtt_msg *msg = ctx;
-
-	return old->payload_len == msg->payload_len && old->props_len == msg->props_len &&
-	       !memcmp(kmqtt_msg_props(old), kmqtt_msg_props(msg),
-		       msg->props_len + msg->payload_len);
-}
-
-/* Is this the first retained message of its topic since the last SUBSCRIBE? */
-static bool kmqtt_link_first_retained(struct kmqtt_link *link, const struct kmqtt_msg *msg)
-{
-	u32 hash = jhash(kmqtt_msg_topic(msg), msg->topic_len, 0) | 1;
-	u32 *seen;
-
-	if (!link->replayed)
-		link->replayed = kcalloc(KMQTT_UPLINK_REPLAYS, sizeof(u32), GFP_KERNEL);
-	if (!link->replayed)
-		return false;
-	seen = &link->replayed[(hash >> 1) % KMQTT_UPLINK_REPLAYS];
-	if (*seen == hash)
-		return false;
-	*seen = hash;
-	return true;
-}
-
-/*
- * After a SUBSCRIBE the server sends what it has retained, once for each topic. It
- * may be what we got by another subscription, or before the connection was lost:
- * then those who are subscribed here have had it.
- */
-static bool kmqtt_link_is_replay(struct kmqtt_link *link, struct kmqtt_msg *msg)
-{
-	if (!msg->retain ||
-	    (!kmqtt_upsubs_waiting(link->up) && time_after(jiffies, link->replay_until)))
-		return false;
-	return kmqtt_link_first_retained(link, msg) && msg->payload_len &&
-	       kmqtt_retain_walk(&link->broker->retain, kmqtt_msg_topic(msg),
-				 msg->topic_len, NULL, 0, kmqtt_link_same, msg);
 }
 
 static int kmqtt_link_space(struct wait_queue_entry *wait, unsigned int mode, int flags,

@@ -155,6 +155,22 @@ struct kmqtt_uptopic {
 };
 
 /**
+ * struct kmqtt_uppurge - retained messages of the server to be forgotten
+ * @link:	in uplink->purge
+ * @remote_len:	bytes of the prefix on the server, at the begin of @text
+ * @local_len:	bytes of the prefix on the switch, behind that
+ * @filter_len:	bytes of the filter on the switch, which begins with that prefix
+ * @text:	prefix on the server, filter on the switch
+ */
+struct kmqtt_uppurge {
+	struct list_head link;
+	u32 remote_len;
+	u32 local_len;
+	u32 filter_len;
+	u8 text[];
+};
+
+/**
  * struct kmqtt_alias - one topic alias (MQTT 5.0, 3.3.2.3.4)
  * @topic:	from kmalloc, or NULL
  * @len:	its bytes
@@ -307,8 +323,10 @@ struct kmqtt_link {
  * @next_sock:	socket from user space that waits for ->life, or NULL
  * @next_early:	bytes that were read from it
  * @next_early_len: how many
- * @subs_lock:	protects @subs
+ * @slot:	its number among the uplinks, 1 to KMQTT_UPLINK_COUNT_MAX; constant
+ * @subs_lock:	protects @subs and @purge
  * @subs:	filters that are wanted upstream
+ * @purge:	struct kmqtt_uppurge that ->life has to see to
  * @link:	the connection, RCU; written by ->life
  * @port:	where the session plugs in
  * @life:	makes and ends links
@@ -347,8 +365,10 @@ struct kmqtt_uplink {
 	u8 *next_early;
 	u32 next_early_len;
 
-	struct mutex subs_lock;	/* subs */
+	u8 slot;
+	struct mutex subs_lock;	/* subs, purge */
 	struct kmqtt_upsubs subs;
+	struct list_head purge;
 
 	struct kmqtt_link __rcu *link;
 	struct kmqtt_port port;
@@ -462,6 +482,18 @@ void kmqtt_link_pub_drop(struct kmqtt_link *link);
 /** kmqtt_link_ack() - PUBACK, PUBREC, PUBREL or PUBCOMP has come. Return: reason code */
 int kmqtt_link_ack(struct kmqtt_link *link, const struct kmqtt_fixed *f,
 		   const u8 *body);
+
+/* uplink_retain.c */
+
+/** kmqtt_link_is_replay() - has the server sent this retained message again? */
+bool kmqtt_link_is_replay(struct kmqtt_link *link, struct kmqtt_msg *msg);
+
+/** kmqtt_uppurge_add() - its retained messages are to be forgotten. subs_lock held */
+void kmqtt_uppurge_add(struct kmqtt_uplink *up, const struct kmqtt_uptopic *t,
+		       struct kmqtt_view filter);
+
+/** kmqtt_uppurge_run() - forget them. Process context, no lock held but uplinks->lock */
+void kmqtt_uppurge_run(struct kmqtt_uplink *up);
 
 /* uplink_send.c */
 

@@ -309,6 +309,7 @@ void kmqtt_upsubs_put(struct kmqtt_uptopic *t, struct kmqtt_view filter)
 	e = kmqtt_upsubs_find(subs, filter, &link, &parent);
 	c = e ? kmqtt_upsub_claim(e, t) : NULL;
 	if (c && !--c->count) {
+		kmqtt_uppurge_add(t->up, t, kmqtt_upsub_view(e));
 		kmqtt_upclaim_free(c);
 		kmqtt_upsubs_unclaimed(subs, e);
 	}
@@ -329,6 +330,7 @@ void kmqtt_upsubs_put_all(struct kmqtt_uptopic *t)
 		next = rb_next(n);
 		if (!c)
 			continue;
+		kmqtt_uppurge_add(t->up, t, kmqtt_upsub_view(e));
 		kmqtt_upclaim_free(c);
 		kmqtt_upsubs_unclaimed(subs, e);
 	}

@@ -585,6 +585,33 @@ def test_second_subscriber_gets_the_retained_one(fake, device, topic):
         one.publish(f"{topic}/u", b"", flags=kmqtt_dev.RETAIN)
 
 
+def test_retained_goes_with_the_demand(fake, device, topic):
+    """What nobody keeps up to date is not shown to the next subscriber; what is local stays."""
+    dev = device()
+    dev.publish(f"{topic}/mine", b"1", flags=kmqtt_dev.RETAIN)
+    with Uplink("one", fake, topics=[(f"{topic}/#", DEMAND, 1)]) as up:
+        peer = fake.accept()
+        peer.handshake()
+        with kmqtt_dev.Device() as first, kmqtt_dev.Device() as narrow:
+            first.subscribe(f"{topic}/#")
+            assert set(peer.subscribed()) == {f"{topic}/#"}
+            narrow.subscribe(f"{topic}/t")
+            peer.publish(f"{topic}/t", b"21", retain=True)
+            assert [m.payload for m in receive(narrow, 1)] == [b"21"]
+            assert [m.payload for m in receive(first, 2)] == [b"1", b"21"]
+            # the wider one is there still, so this is kept
+            narrow.unsubscribe(f"{topic}/t")
+            narrow.subscribe(f"{topic}/+")
+            assert sorted(m.payload for m in receive(narrow, 2)) == [b"1", b"21"]
+        assert peer.unsubscribed() == [f"{topic}/#"]
+        up.wait(UP, filters=0)
+        with kmqtt_dev.Device() as second:
+            second.subscribe(f"{topic}/#")
+            assert [m.payload for m in receive(second, 1)] == [b"1"]
+            assert not second.readable(300)
+    dev.publish(f"{topic}/mine", b"", flags=kmqtt_dev.RETAIN)
+
+
 def test_same_retained_message_again(fake, device, topic):
     """Published twice it is delivered twice; sent again after a reconnect it is not."""
     dev = device().subscribe(f"{topic}/#")
