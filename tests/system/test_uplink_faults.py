@@ -9,7 +9,7 @@ import pytest
 
 import kmqtt_dev
 from kmqtt_broker import (CONNACK, PUBACK, PUBLISH, SUBACK, Fake, encode_props, packet, string,
-                          wait_for)
+                          varint, wait_for)
 from kmqtt_uplink import BACKOFF, IN, UP, Uplink, receive
 
 
@@ -341,8 +341,7 @@ def test_a_claim_of_much(fake, topic):
         before = memory_kb()
         size = min(limit, 100_000_000) - 5
         # a PUBLISH of that length, and of its topic name no more than the length
-        peer.send(b"\x30" + bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128,
-                                   size >> 21]) + b"\xff\xff")
+        peer.send(b"\x30" + varint(size) + b"\xff\xff")
         peer.nothing()
         assert before - memory_kb() < 20000
         assert up.show()["state"] == UP
