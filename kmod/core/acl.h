@@ -107,6 +107,12 @@ struct kmqtt_acl {
 };
 
 /** kmqtt_acl_init() - no rules */
+/** kmqtt_acl_empty() - there is no rule: all is allowed to who is let in. Any context */
+static inline bool kmqtt_acl_empty(const struct kmqtt_acl *acl)
+{
+	return !rcu_access_pointer(acl->table);
+}
+
 void kmqtt_acl_init(struct kmqtt_acl *acl);
 
 /** kmqtt_acl_destroy() - frees all rules; nobody checks any more. May sleep */

@@ -353,6 +353,7 @@ static __poll_t kmqtt_file_poll_ring(struct kmqtt_file *f, struct kmqtt_ring *ri
 {
 	__poll_t mask = 0;
 
+again:
 	if (!READ_ONCE(f->closed))
 		kmqtt_ring_fill(ring, READ_ONCE(f->session),
 				READ_ONCE(f->report_drops), ring->size);
@@ -360,8 +361,14 @@ static __poll_t kmqtt_file_poll_ring(struct kmqtt_file *f, struct kmqtt_ring *ri
 		mask |= EPOLLERR;
 	/* What a reader consumed before it came here counts, on every CPU. */
 	smp_mb();
-	if (kmqtt_ring_readable(ring))
+	if (kmqtt_ring_readable(ring)) {
 		mask |= EPOLLIN | EPOLLRDNORM;
+	} else if (READ_ONCE(ring->kernel->flags) == KMQTT_RING_MORE &&
+		   !READ_ONCE(f->closed)) {
+		/* another thread emptied it while this one found it full */
+		cond_resched();
+		goto again;
+	}
 	return mask;
 }
 

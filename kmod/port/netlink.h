@@ -147,9 +147,13 @@ void kmqtt_nl_sockets_exit(void);
  * @skb:	its message
  * @make:	make one if there is none
  *
+ * The device has its file's mode to say who is let in; a netlink socket is open
+ * to anyone, so without access rules a session is made for CAP_NET_ADMIN only.
+ *
  * It stays at least as long as the request, since sending it keeps the socket.
- * Return: the session; ERR_PTR: -ENOENT if there is none, -ESHUTDOWN if it was
- * killed, or as kmqtt_session_open().
+ * Return: the session; ERR_PTR: -ENOENT if there is none, -EPERM without rules
+ * and capability, -EAGAIN while one that had this port id is being closed,
+ * -ESHUTDOWN if it was killed, or as kmqtt_session_open().
  */
 struct kmqtt_session *kmqtt_nl_socket_session(struct genl_info *info,
 					      struct sk_buff *skb, bool make);

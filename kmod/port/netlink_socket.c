@@ -150,6 +150,11 @@ static int kmqtt_nl_deliver_one(struct kmqtt_nl_socket *ns,
 		nlmsg_free(skb);
 		return -EAGAIN;
 	}
+	/* its port id may be another's by now */
+	if (sock_flag(ns->sk, SOCK_DEAD)) {
+		nlmsg_free(skb);
+		return -ECONNREFUSED;
+	}
 	err = genlmsg_unicast(ns->key.net, skb, ns->key.portid);
 	if (!err)
 		ns->dropped_told = ns->dropped;
@@ -224,11 +229,20 @@ static int kmqtt_nl_urelease(struct notifier_block *nb, unsigned long state,
 
 	if (state != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
-	ns = rhashtable_lookup_fast(&kmqtt_nl_sockets, &key, kmqtt_nl_params);
+	/*
+	 * The port id was free again before this is called: what is found may be
+	 * of a socket that has it now, which is not dead, or the notifier of
+	 * another one that had it may remove it first.
+	 */
+	rcu_read_lock();
+	ns = rhashtable_lookup(&kmqtt_nl_sockets, &key, kmqtt_nl_params);
+	if (ns && (!sock_flag(ns->sk, SOCK_DEAD) ||
+		   rhashtable_remove_fast(&kmqtt_nl_sockets, &ns->link,
+					  kmqtt_nl_params)))
+		ns = NULL;
+	rcu_read_unlock();
 	if (!ns)
 		return NOTIFY_DONE;
-	/* only here is it removed, and the socket is closed only once */
-	rhashtable_remove_fast(&kmqtt_nl_sockets, &ns->link, kmqtt_nl_params);
 	kmqtt_session_get(ns->session);		/* for the work, until it is freed */
 	kmqtt_session_detach(ns->session, &ns->port, 0);
 	queue_rcu_work(kmqtt_wq, &ns->release);
@@ -315,11 +329,23 @@ struct kmqtt_session *kmqtt_nl_socket_session(struct genl_info *info,
 	struct kmqtt_nl_socket *ns;
 
 	mutex_lock(&kmqtt_nl_sockets_lock);
-	ns = rhashtable_lookup_fast(&kmqtt_nl_sockets, &key, kmqtt_nl_params);
-	if (!ns)
+	rcu_read_lock();
+	ns = rhashtable_lookup(&kmqtt_nl_sockets, &key, kmqtt_nl_params);
+	/* one that had this port id, and is still being closed */
+	if (ns && ns->sk != NETLINK_CB(skb).sk)
+		ns = ERR_PTR(-EAGAIN);
+	rcu_read_unlock();
+	if (!ns && make && kmqtt_acl_empty(&kmqtt_nl_kn(info)->broker.acl) &&
+	    !netlink_net_capable(skb, CAP_NET_ADMIN))
+		ns = ERR_PTR(-EPERM);
+	else if (!ns)
 		ns = make ? kmqtt_nl_socket_new(info, NETLINK_CB(skb).sk, &key) :
 			    ERR_PTR(-ENOENT);
 	mutex_unlock(&kmqtt_nl_sockets_lock);
+	if (PTR_ERR_OR_ZERO(ns) == -EPERM)
+		kmqtt_nl_fail(info->extack, NULL,
+			      "without access rules only CAP_NET_ADMIN publishes and subscribes here",
+			      -EPERM);
 	if (PTR_ERR_OR_ZERO(ns) == -ENOSPC)
 		kmqtt_nl_fail(info->extack, NULL, "too many sessions", -ENOSPC);
 	if (IS_ERR(ns))

@@ -250,9 +250,13 @@ int kmqtt_nl_uplink_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct kmqtt_nl_uplink_walk walk = { .skb = skb, .cb = cb };
 	struct kmqtt_nl_uplink_ctx *ctx = (void *)cb->ctx;
+	int ret;
 
 	cb->seq = atomic_read(&kmqtt_nl_uplink_generation);
-	ctx->index = kmqtt_uplink_walk(kmqtt_nl_dump_kn(cb), NULL, ctx->index,
-				       kmqtt_nl_dump_uplink, &walk);
+	ret = kmqtt_uplink_walk(kmqtt_nl_dump_kn(cb), NULL, ctx->index,
+				kmqtt_nl_dump_uplink, &walk);
+	if (ret < 0)
+		return skb->len ?: ret;
+	ctx->index = ret;
 	return skb->len ?: walk.err;
 }

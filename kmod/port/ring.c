@@ -180,13 +180,19 @@ static void kmqtt_ring_put(struct kmqtt_ring *ring, struct kmqtt_session *sessio
 }
 
 /* A message that is longer than the whole ring can never go there. */
-static void kmqtt_ring_skip(struct kmqtt_session *session)
+static void kmqtt_ring_skip(const struct kmqtt_ring *ring,
+			    struct kmqtt_session *session)
 {
 	struct kmqtt_delivery d;
 	size_t room = SIZE_MAX;
 
 	if (kmqtt_session_take(session, &d, 1, &room) != 1)
 		return;
+	/* a full queue's policy may have put another one in its place */
+	if (kmqtt_delivery_record_len(&d) <= ring->size) {
+		kmqtt_session_untake(session, &d, 1);
+		return;
+	}
 	kmqtt_session_forget(session, &d);
 	kmqtt_delivery_put(&d);
 }
@@ -234,7 +240,7 @@ static bool kmqtt_ring_fill_batch(struct kmqtt_ring *ring,
 	left = room;
 	count = kmqtt_session_take(session, d, KMQTT_RING_BATCH, &left);
 	if (count == -EMSGSIZE && room == ring->size) {
-		kmqtt_ring_skip(session);
+		kmqtt_ring_skip(ring, session);
 		return true;
 	}
 	if (count > 0)

@@ -2,6 +2,7 @@
 """Publish and subscribe over netlink."""
 
 import errno
+import os
 import select
 import socket
 import threading
@@ -9,7 +10,7 @@ import threading
 import pytest
 
 from kmqtt_dev import BLOCK, CONTENT_TYPE, SUBSCRIPTION_ID, string_prop, user_prop
-from kmqtt_nl import SPEC_KMQTT, NlError, attribute, encode, payload
+from kmqtt_nl import SPEC_KMQTT, Netlink, NlError, attribute, encode, payload
 
 
 def refused(call, *args, **more):
@@ -380,3 +381,39 @@ def test_threads_share_one_session(nl, netlink, topic):
         assert nl.do("switch-get")["sessions"] == before + 1
         assert own(other)["subscriptions"] == 4
         other.close()
+
+
+def as_nobody(function):
+    """Run it in a process of the user nobody. Returns the errno that it was refused with, or 0."""
+    child = os.fork()
+    if not child:
+        number = 255
+        try:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            function()
+            number = 0
+        except OSError as error:
+            number = error.errno
+        finally:
+            os._exit(number)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_without_rules_only_an_administrator_publishes_and_subscribes(nl, topic):
+    """A socket has no mode as /dev/kmqtt has; the rules are what lets others in."""
+    def publish(name=topic):
+        Netlink().do("publish", topic=name)
+
+    def subscribe():
+        Netlink().do("subscribe", filter="#")
+
+    assert as_nobody(publish) == as_nobody(subscribe) == errno.EPERM
+    nl.do("acl-new", filter=topic, access=3, allow=1)
+    try:
+        assert as_nobody(publish) == 0
+        assert as_nobody(subscribe) == 0
+        assert as_nobody(lambda: publish("another")) == errno.EACCES
+    finally:
+        nl.do("acl-flush")
