@@ -2,7 +2,6 @@
 """Publish and subscribe over netlink."""
 
 import errno
-import os
 import select
 import socket
 import threading
@@ -11,6 +10,7 @@ import pytest
 
 from kmqtt_dev import BLOCK, CONTENT_TYPE, SUBSCRIPTION_ID, string_prop, user_prop
 from kmqtt_nl import SPEC_KMQTT, Netlink, NlError, attribute, encode, payload
+from kmqtt_user import as_user
 
 
 def refused(call, *args, **more):
@@ -383,37 +383,26 @@ def test_threads_share_one_session(nl, netlink, topic):
         other.close()
 
 
-def as_nobody(function):
-    """Run it in a process of the user nobody. Returns the errno that it was refused with, or 0."""
-    child = os.fork()
-    if not child:
-        number = 255
+def as_nobody(name, **attrs):
+    """Ask as the user nobody. Returns the errno that it was refused with, or 0."""
+    def run():
         try:
-            os.setgroups([])
-            os.setresgid(65534, 65534, 65534)
-            os.setresuid(65534, 65534, 65534)
-            function()
-            number = 0
-        except OSError as error:
-            number = error.errno
-        finally:
-            os._exit(number)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            Netlink().do(name, **attrs)
+        except NlError as error:
+            return error.errno
+        return 0
+
+    return as_user(65534, run)
 
 
 def test_without_rules_only_an_administrator_publishes_and_subscribes(nl, topic):
     """A socket has no mode as /dev/kmqtt has; the rules are what lets others in."""
-    def publish(name=topic):
-        Netlink().do("publish", topic=name)
-
-    def subscribe():
-        Netlink().do("subscribe", filter="#")
-
-    assert as_nobody(publish) == as_nobody(subscribe) == errno.EPERM
+    assert as_nobody("publish", topic=topic) == errno.EPERM
+    assert as_nobody("subscribe", filter="#") == errno.EPERM
     nl.do("acl-new", filter=topic, access=3, allow=1)
     try:
-        assert as_nobody(publish) == 0
-        assert as_nobody(subscribe) == 0
-        assert as_nobody(lambda: publish("another")) == errno.EACCES
+        assert as_nobody("publish", topic=topic) == 0
+        assert as_nobody("publish", topic="another") == errno.EACCES
+        assert as_nobody("subscribe", filter="#") == 0
     finally:
         nl.do("acl-flush")
