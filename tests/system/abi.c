@@ -86,7 +86,7 @@ int main(int argc, char **argv)
 	out.head.topic_len = strlen(topic);
 	out.head.payload_len = 4;
 	out.head.len = KMQTT_REC_SIZE(out.head.topic_len, 0, 4);
-	strcpy(out.bytes + sizeof(out.head), topic);
+	memcpy(out.bytes + sizeof(out.head), topic, strlen(topic));
 	memcpy(out.bytes + sizeof(out.head) + strlen(topic) + 1, "load", 4);
 	if (write(fd, &out, out.head.len) != (ssize_t)out.head.len)
 		return fail("write");

@@ -51,7 +51,7 @@ static void make(union message *m, uint32_t number)
 	m->head.topic_len = strlen(topic);
 	m->head.payload_len = 4;
 	m->head.len = KMQTT_REC_SIZE(strlen(topic), 0, 4);
-	strcpy(m->bytes + sizeof(m->head), topic);
+	memcpy(m->bytes + sizeof(m->head), topic, strlen(topic));
 	memcpy(m->bytes + sizeof(m->head) + strlen(topic) + 1, &number, 4);
 }
 
