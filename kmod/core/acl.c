@@ -228,8 +228,8 @@ static bool kmqtt_acl_overlaps(const struct kmqtt_acl_rule *rule,
 	}
 }
 
-bool kmqtt_acl_check(struct kmqtt_acl *acl, const struct kmqtt_identity *who,
-		     u8 access, const u8 *topic, u32 len)
+bool kmqtt_acl_check_rules(struct kmqtt_acl *acl, const struct kmqtt_identity *who,
+			   u8 access, const u8 *topic, u32 len)
 {
 	const struct kmqtt_view name = { .data = topic, .len = len };
 	const struct kmqtt_acl_table *table;
@@ -237,8 +237,6 @@ bool kmqtt_acl_check(struct kmqtt_acl *acl, const struct kmqtt_identity *who,
 	bool allow;
 	u32 i;
 
-	if (!rcu_access_pointer(acl->table) || who->trusted)
-		return true;
 	rcu_read_lock();
 	table = rcu_dereference(acl->table);
 	allow = !table || READ_ONCE(acl->default_allow);

@@ -33,16 +33,23 @@ static const struct kmqtt_limits kmqtt_limits_default = {
 
 int kmqtt_core_init(void)
 {
-	int ret = kmqtt_queue_init();
+	int ret = kmqtt_message_init();
 
 	if (ret)
 		return ret;
+	ret = kmqtt_queue_init();
+	if (ret)
+		goto message;
+	ret = -ENOMEM;
 	kmqtt_wq = alloc_workqueue("kmqtt", WQ_UNBOUND, 0);
-	if (!kmqtt_wq) {
-		kmqtt_queue_exit();
-		return -ENOMEM;
-	}
+	if (!kmqtt_wq)
+		goto queue;
 	return 0;
+queue:
+	kmqtt_queue_exit();
+message:
+	kmqtt_message_exit();
+	return ret;
 }
 
 void kmqtt_core_exit(void)
@@ -50,6 +57,7 @@ void kmqtt_core_exit(void)
 	destroy_workqueue(kmqtt_wq);
 	rcu_barrier();	/* sessions, identities and nodes on their way */
 	kmqtt_queue_exit();
+	kmqtt_message_exit();
 }
 
 /*

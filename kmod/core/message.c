@@ -21,12 +21,45 @@
 /* fixed header, topic length, packet identifier, property length: at most */
 #define KMQTT_PUBLISH_OVERHEAD	(5 + 2 + 2 + 4)
 
+/*
+ * Short messages come from a cache with a constructor: a kernel that zeroes what
+ * it hands out spares those, and all of them is filled in here.
+ */
+#define KMQTT_MSG_SHORT	256
+
+static struct kmem_cache *kmqtt_msg_cache;
+
+static void kmqtt_msg_construct(void *p)
+{
+	struct kmqtt_msg *msg = p;
+
+	msg->tracker = NULL;
+}
+
+int kmqtt_message_init(void)
+{
+	const unsigned int data = offsetof(struct kmqtt_msg, data);
+
+	kmqtt_msg_cache = kmem_cache_create_usercopy("kmqtt_msg", KMQTT_MSG_SHORT, 0, 0,
+						     data, KMQTT_MSG_SHORT - data,
+						     kmqtt_msg_construct);
+	return kmqtt_msg_cache ? 0 : -ENOMEM;
+}
+
+void kmqtt_message_exit(void)
+{
+	kmem_cache_destroy(kmqtt_msg_cache);
+}
+
 /* Counts @size against memory_limit. Return: false if it does not fit */
 static bool kmqtt_msg_charge(struct kmqtt_broker *broker, u32 size)
 {
 	u64 limit = READ_ONCE(broker->limits.memory_limit);
 
 	percpu_counter_add(&broker->memory, size);
+	/* far below it, the rough value will do: the rest is in the CPUs' own */
+	if (likely(percpu_counter_read(&broker->memory) < (s64)(limit / 2)))
+		return true;
 	if (likely(!limit || percpu_counter_compare(&broker->memory, limit) <= 0))
 		return true;
 	percpu_counter_sub(&broker->memory, size);
@@ -54,7 +87,8 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 	       desc->payload_len;
 	if (!kmqtt_msg_charge(broker, size))
 		return ERR_PTR(-ENOBUFS);
-	msg = kvmalloc(size, gfp);
+	msg = size > KMQTT_MSG_SHORT ? kvmalloc(size, gfp) :
+	      kmem_cache_alloc(kmqtt_msg_cache, gfp);
 	if (!msg) {
 		percpu_counter_sub(&broker->memory, size);
 		return ERR_PTR(-ENOMEM);
@@ -88,7 +122,9 @@ void kmqtt_msg_put(struct kmqtt_msg *msg)
 	percpu_counter_sub(&msg->broker->memory, msg->size);
 	kmqtt_tracker_put(msg->tracker);
 	/* vfree() may sleep, and the last reference is often dropped under RCU */
-	if (is_vmalloc_addr(msg))
+	if (msg->size <= KMQTT_MSG_SHORT)
+		kmem_cache_free(kmqtt_msg_cache, msg);
+	else if (is_vmalloc_addr(msg))
 		kvfree_rcu(msg, rcu);
 	else
 		kfree(msg);

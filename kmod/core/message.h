@@ -145,4 +145,8 @@ static inline u8 *kmqtt_msg_payload(const struct kmqtt_msg *msg)
  */
 bool kmqtt_msg_expiry_left(const struct kmqtt_msg *msg, u32 *left);
 
+/** kmqtt_message_init() / kmqtt_message_exit() - cache of messages, at module load */
+int kmqtt_message_init(void);
+void kmqtt_message_exit(void);
+
 #endif

@@ -19,10 +19,13 @@
  * @waits:	the publisher waited until all that would block had room
  * @count:	sessions that it was for
  * @queued:	of them, those whose queue took it
- * @subs:	matches of sessions that have more than one subscription: several
- *		of them may match, and the message goes there but once
+ * @subs:	matches that are held back, those of sessions that have more than
+ *		one subscription always: several of them may match, and the message
+ *		goes there but once
  * @nr:		entries at @subs
  * @cap:	places at @subs
+ * @hold:	all matches are held back until it is known that none is full
+ * @merge:	one of @subs is of a session that has more of them
  * @stack:	where @subs points first
  */
 struct kmqtt_route {
@@ -34,7 +37,9 @@ struct kmqtt_route {
 	const struct kmqtt_sub **subs;
 	unsigned int nr;
 	unsigned int cap;
-	const struct kmqtt_sub *stack[KMQTT_ROUTE_STACK];
+	bool hold;
+	bool merge;
+	const struct kmqtt_sub **stack;
 };
 
 static bool kmqtt_route_wanted(const struct kmqtt_session *from,
@@ -105,6 +110,8 @@ static int kmqtt_route_cmp(const void *a, const void *b)
 
 	if ((*x)->session != (*y)->session)
 		return (*x)->session < (*y)->session ? -1 : 1;
+	if ((*x)->group != (*y)->group)
+		return (*x)->group < (*y)->group ? -1 : 1;
 	return 0;
 }
 
@@ -113,13 +120,12 @@ static void kmqtt_route_flush(struct kmqtt_route *r)
 {
 	unsigned int at = 0;
 
-	if (r->nr > 1)
+	if (r->merge)
 		sort(r->subs, r->nr, sizeof(*r->subs), kmqtt_route_cmp, NULL);
 	while (at < r->nr) {
 		unsigned int end = at + 1;
 
-		while (end < r->nr &&
-		       r->subs[end]->session == r->subs[at]->session)
+		while (end < r->nr && !kmqtt_route_cmp(&r->subs[at], &r->subs[end]))
 			end++;
 		kmqtt_route_push_group(r, r->subs + at, end - at);
 		at = end;
@@ -148,51 +154,73 @@ static bool kmqtt_route_grow(struct kmqtt_route *r)
 static void kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct kmqtt_route *r = ctx;
+	bool merge;
 
 	if (!kmqtt_route_wanted(r->from, r->msg, sub))
 		return;
 	/* a shared subscription is delivered on its own account (MQTT 5.0, 4.8.2) */
-	if (!sub->group && READ_ONCE(sub->session->sub_count) > 1) {
-		/* out of memory: rather twice than not at all */
+	merge = !sub->group && READ_ONCE(sub->session->sub_count) > 1;
+	if (merge || r->hold) {
+		/* out of memory: rather twice, or too much, than not at all */
 		if (!kmqtt_route_grow(r))
 			kmqtt_route_flush(r);
 		r->subs[r->nr++] = sub;
+		r->merge |= merge;
 	} else {
 		kmqtt_route_push_group(r, &sub, 1);
 	}
 }
 
-struct kmqtt_block_search {
-	const struct kmqtt_session *from;
-	const struct kmqtt_msg *msg;
-	struct kmqtt_session *found;
-};
-
-static void kmqtt_route_find_full(void *ctx, const struct kmqtt_sub *sub)
+/* Among what is held back, a session that is full. Return: a reference, or NULL */
+static struct kmqtt_session *kmqtt_route_find_full(const struct kmqtt_route *r)
 {
-	struct kmqtt_block_search *search = ctx;
-	struct kmqtt_session *s = sub->session;
+	unsigned int i;
 
-	/* who writes to himself would wait for himself */
-	if (!search->found && s != search->from && kmqtt_session_full(s) &&
-	    kmqtt_route_wanted(search->from, search->msg, sub) &&
-	    kmqtt_session_get(s))
-		search->found = s;
+	for (i = 0; i < r->nr; i++) {
+		struct kmqtt_session *s = r->subs[i]->session;
+
+		/* who writes to himself would wait for himself */
+		if (!r->subs[i]->group && s != r->from && kmqtt_session_full(s) &&
+		    kmqtt_session_get(s))
+			return s;
+	}
+	return NULL;
 }
 
-static struct kmqtt_session *kmqtt_route_blocked(struct kmqtt_session *from,
-						 struct kmqtt_msg *msg)
+/*
+ * Before a message is retained: is anyone full? It is matched once more when
+ * it is in the store; it is no turn of a shared subscription's members.
+ */
+static struct kmqtt_session *kmqtt_route_ask(struct kmqtt_route *r)
 {
-	struct kmqtt_block_search search = { .from = from, .msg = msg };
+	struct kmqtt_msg *msg = r->msg;
+	struct kmqtt_session *full;
 
 	rcu_read_lock();
 	kmqtt_tree_match_plain(&msg->broker->tree, kmqtt_msg_topic(msg),
-			       msg->topic_len, kmqtt_route_find_full, &search);
+			       msg->topic_len, kmqtt_route_one, r);
+	full = kmqtt_route_find_full(r);
 	rcu_read_unlock();
-	return search.found;
+	r->nr = 0;
+	r->merge = false;
+	return full;
 }
 
 static bool kmqtt_publish_allowed(struct kmqtt_session *from, struct kmqtt_msg *msg)
+{
+	struct kmqtt_acl *acl = &msg->broker->acl;
+	bool ok;
+
+	if (likely(!rcu_access_pointer(acl->table)))
+		return true;
+	rcu_read_lock();
+	ok = kmqtt_acl_check(acl, rcu_dereference(from->who), KMQTT_ACL_WRITE,
+			     kmqtt_msg_topic(msg), msg->topic_len);
+	rcu_read_unlock();
+	return ok;
+}
+
+static void kmqtt_publish_denied(struct kmqtt_session *from, struct kmqtt_msg *msg)
 {
 	struct kmqtt_event event = {
 		.type = KMQTT_EVENT_DENY,
@@ -200,74 +228,96 @@ static bool kmqtt_publish_allowed(struct kmqtt_session *from, struct kmqtt_msg *
 		.topic = kmqtt_msg_topic(msg),
 		.topic_len = msg->topic_len,
 	};
-	bool ok;
 
-	rcu_read_lock();
-	ok = kmqtt_acl_check(&msg->broker->acl, rcu_dereference(from->who),
-			     KMQTT_ACL_WRITE, kmqtt_msg_topic(msg), msg->topic_len);
-	rcu_read_unlock();
-	if (likely(ok))
-		return true;
 	kmqtt_stats_add(msg->broker->stats, KMQTT_STAT_MESSAGES_DENIED, 1);
 	if (time_after(jiffies, READ_ONCE(from->event_deny) + HZ)) {
 		WRITE_ONCE(from->event_deny, jiffies);
 		kmqtt_event_emit(msg->broker, &event);
 	}
-	return false;
 }
 
 static void kmqtt_publish_count(struct kmqtt_session *from, struct kmqtt_msg *msg,
 				const struct kmqtt_route *r)
 {
-	struct kmqtt_stats __percpu *stats = msg->broker->stats;
 	u32 bytes = msg->topic_len + msg->payload_len;
+	struct kmqtt_stats *stats;
+	unsigned long flags;
 
-	kmqtt_stats_add(stats, KMQTT_STAT_MESSAGES_PUBLISHED, 1);
-	kmqtt_stats_add(stats, KMQTT_STAT_BYTES_PUBLISHED, bytes);
-	if (r->queued)
-		kmqtt_stats_add(stats, KMQTT_STAT_MESSAGES_QUEUED, r->queued);
-	if (!r->count)
-		kmqtt_stats_add(stats, KMQTT_STAT_MESSAGES_UNMATCHED, 1);
+	stats = kmqtt_stats_begin(msg->broker->stats, &flags);
+	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_PUBLISHED], 1);
+	u64_stats_add(&stats->v[KMQTT_STAT_BYTES_PUBLISHED], bytes);
+	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_QUEUED], r->queued);
+	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_UNMATCHED], !r->count);
+	kmqtt_stats_end(msg->broker->stats, stats, flags);
 	if (from) {
 		atomic64_inc(&from->published_messages);
 		atomic64_add(bytes, &from->published_bytes);
 	}
 }
 
+/* A retained message, before anyone is told. Return: 0; -EAGAIN; -errno */
+static int kmqtt_publish_retain(struct kmqtt_route *r, struct kmqtt_session **blocked)
+{
+	struct kmqtt_broker *b = r->msg->broker;
+	int ret;
+
+	if (r->hold) {
+		*blocked = kmqtt_route_ask(r);
+		if (*blocked)
+			return -EAGAIN;
+	}
+	if (!READ_ONCE(b->limits.retain_available))
+		return 0;
+	ret = kmqtt_retain_set(&b->retain, r->msg,
+			       READ_ONCE(b->limits.max_retained_messages));
+	return ret == -ENOSPC ? -ENOBUFS : ret;
+}
+
 int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 		  struct kmqtt_session **blocked)
 {
+	const struct kmqtt_sub *stack[KMQTT_ROUTE_STACK];
 	struct kmqtt_broker *b = msg->broker;
 	struct kmqtt_route r = {
 		.from = from,
 		.msg = msg,
 		.waits = blocked,
+		.hold = blocked && atomic_read(&b->blockers),
+		.subs = stack,
+		.stack = stack,
 		.cap = KMQTT_ROUTE_STACK,
 	};
-	int ret;
+	struct kmqtt_session *full = NULL;
+	int ret = 0;
 
-	if (from && !kmqtt_publish_allowed(from, msg))
+	if (from && !kmqtt_publish_allowed(from, msg)) {
+		kmqtt_publish_denied(from, msg);
 		return -EACCES;
-	if (blocked && atomic_read(&b->blockers)) {
-		*blocked = kmqtt_route_blocked(from, msg);
-		if (*blocked)
-			return -EAGAIN;
 	}
-	if (msg->retain && READ_ONCE(b->limits.retain_available)) {
-		ret = kmqtt_retain_set(&b->retain, msg,
-				       READ_ONCE(b->limits.max_retained_messages));
+	if (msg->retain) {
+		ret = kmqtt_publish_retain(&r, blocked);
 		if (ret)
-			return ret == -ENOSPC ? -ENOBUFS : ret;
+			goto out;
+		r.hold = false;
 	}
-
-	r.subs = r.stack;
 	rcu_read_lock();
 	kmqtt_tree_match(&b->tree, kmqtt_msg_topic(msg), msg->topic_len,
 			 kmqtt_route_one, &r);
-	kmqtt_route_flush(&r);
+	if (r.hold)
+		full = kmqtt_route_find_full(&r);
+	if (full) {
+		*blocked = full;
+		ret = -EAGAIN;
+	} else {
+		kmqtt_route_flush(&r);
+	}
 	rcu_read_unlock();
-	if (r.subs != r.stack)
+	if (!ret) {
+		kmqtt_publish_count(from, msg, &r);
+		ret = r.count;
+	}
+out:
+	if (r.subs != stack)
 		kfree(r.subs);
-	kmqtt_publish_count(from, msg, &r);
-	return r.count;
+	return ret;
 }

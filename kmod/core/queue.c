@@ -18,9 +18,18 @@
 
 static struct kmem_cache *kmqtt_qent_cache;
 
+static void kmqtt_qent_construct(void *p)
+{
+	struct kmqtt_qent *ent = p;
+
+	INIT_LIST_HEAD(&ent->link);
+}
+
 int kmqtt_queue_init(void)
 {
-	kmqtt_qent_cache = KMEM_CACHE(kmqtt_qent, 0);
+	/* with a constructor: not zeroed before it is filled in */
+	kmqtt_qent_cache = kmem_cache_create("kmqtt_qent", sizeof(struct kmqtt_qent),
+					     0, 0, kmqtt_qent_construct);
 	return kmqtt_qent_cache ? 0 : -ENOMEM;
 }
 
@@ -197,14 +206,19 @@ void kmqtt_queue_drain(struct kmqtt_session *s, struct list_head *gone)
 	s->sent = 0;
 }
 
-void kmqtt_queue_wake(struct kmqtt_session *s)
+/* rcu_read_lock() held */
+static void kmqtt_port_wake(struct kmqtt_session *s)
 {
-	struct kmqtt_port *port;
+	struct kmqtt_port *port = rcu_dereference(s->port);
 
-	rcu_read_lock();
-	port = rcu_dereference(s->port);
 	if (port)
 		port->ops->wake(port);
+}
+
+void kmqtt_queue_wake(struct kmqtt_session *s)
+{
+	rcu_read_lock();
+	kmqtt_port_wake(s);
 	rcu_read_unlock();
 }
 
@@ -355,7 +369,7 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 	if (unlikely(tell))
 		kmqtt_queue_tell_drop(s, dropped);
 	if (queued)
-		kmqtt_queue_wake(s);
+		kmqtt_port_wake(s);
 	return queued;
 }
 

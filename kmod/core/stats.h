@@ -59,16 +59,33 @@ struct kmqtt_stats {
 	u64_stats_t v[KMQTT_STAT_COUNT];
 };
 
-/** kmqtt_stats_add() - any context; a negative @n takes something back */
+/** kmqtt_stats_begin() - this CPU's counters, to add to several; any context */
+static inline struct kmqtt_stats *
+kmqtt_stats_begin(struct kmqtt_stats __percpu *stats, unsigned long *flags)
+{
+	struct kmqtt_stats *s = get_cpu_ptr(stats);
+
+	*flags = u64_stats_update_begin_irqsave(&s->syncp);
+	return s;
+}
+
+/** kmqtt_stats_end() - done with what kmqtt_stats_begin() gave */
+static inline void kmqtt_stats_end(struct kmqtt_stats __percpu *stats,
+				   struct kmqtt_stats *s, unsigned long flags)
+{
+	u64_stats_update_end_irqrestore(&s->syncp, flags);
+	put_cpu_ptr(stats);
+}
+
+/** kmqtt_stats_add() - any context */
 static inline void kmqtt_stats_add(struct kmqtt_stats __percpu *stats,
 				   enum kmqtt_stat which, u64 n)
 {
-	struct kmqtt_stats *s = get_cpu_ptr(stats);
-	unsigned long flags = u64_stats_update_begin_irqsave(&s->syncp);
+	unsigned long flags;
+	struct kmqtt_stats *s = kmqtt_stats_begin(stats, &flags);
 
 	u64_stats_add(&s->v[which], n);
-	u64_stats_update_end_irqrestore(&s->syncp, flags);
-	put_cpu_ptr(stats);
+	kmqtt_stats_end(stats, s, flags);
 }
 
 /** kmqtt_stats_alloc() - all zero. Process context. Return: them or NULL */
