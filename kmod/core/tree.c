@@ -546,7 +546,7 @@ static void kmqtt_tree_walk(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 			kmqtt_node_visit(node, shared, fn, ctx);
 		} else {
 			level = kmqtt_level_at(name, pos);
-			next = kmqtt_trie_child_rcu(&tree->trie, node, level);
+			next = kmqtt_trie_child(&tree->trie, node, level);
 			if (!next && !(dollar && node == root))
 				next = rcu_dereference(node->plus);
 		}

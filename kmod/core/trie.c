@@ -82,15 +82,6 @@ struct kmqtt_node *kmqtt_trie_child(struct kmqtt_trie *trie,
 	return rhashtable_lookup_fast(&trie->table, &key, kmqtt_trie_params);
 }
 
-struct kmqtt_node *kmqtt_trie_child_rcu(struct kmqtt_trie *trie,
-					const struct kmqtt_node *node,
-					struct kmqtt_view level)
-{
-	struct kmqtt_node_key key = { .parent = node, .level = level };
-
-	return rhashtable_lookup(&trie->table, &key, kmqtt_trie_params);
-}
-
 struct kmqtt_node *kmqtt_trie_find(struct kmqtt_trie *trie,
 				   struct kmqtt_view path)
 {

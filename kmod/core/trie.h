@@ -170,11 +170,6 @@ struct kmqtt_node *kmqtt_trie_child(struct kmqtt_trie *trie,
 				    const struct kmqtt_node *node,
 				    struct kmqtt_view level);
 
-/** kmqtt_trie_child_rcu() - as above, under rcu_read_lock() only; for matching */
-struct kmqtt_node *kmqtt_trie_child_rcu(struct kmqtt_trie *trie,
-					const struct kmqtt_node *node,
-					struct kmqtt_view level);
-
 /**
  * kmqtt_trie_find() - the node of a topic name or filter
  * @trie:	the trie
