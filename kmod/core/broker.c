@@ -145,11 +145,17 @@ static const char *kmqtt_limits_check(const struct kmqtt_limits *l)
 int kmqtt_limits_set(struct kmqtt_broker *b, const struct kmqtt_limits *limits,
 		     const char **bad)
 {
+	struct kmqtt_session *s;
+	unsigned long number;
+
 	*bad = kmqtt_limits_check(limits);
 	if (*bad)
 		return -ERANGE;
 	mutex_lock(&b->sessions_lock);
 	b->limits = *limits;
+	/* writers that wait may have room now */
+	xa_for_each(&b->by_number, number, s)
+		wake_up_all(&s->space);
 	mutex_unlock(&b->sessions_lock);
 	return 0;
 }

@@ -58,7 +58,7 @@ struct kmqtt_limits {
  * @retain:		retained messages
  * @acl:		access rules
  * @limits:		read with READ_ONCE() anywhere, written under
- *			@sessions_lock member by member
+ *			@sessions_lock
  * @stats:		counters
  * @memory:		bytes of all messages, against memory_limit
  * @blockers:		sessions with KMQTT_POLICY_BLOCK: only if there are any does

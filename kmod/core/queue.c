@@ -71,11 +71,12 @@ static struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s,
 					 const struct kmqtt_push *how)
 {
 	gfp_t gfp = (how->qos ? GFP_ATOMIC : GFP_NOWAIT) | __GFP_NOWARN;
+	struct mem_cgroup *memcg = READ_ONCE(s->memcg);
 	struct mem_cgroup *old;
 	struct kmqtt_qent *ent;
 
-	if (s->memcg) {
-		old = set_active_memcg(s->memcg);
+	if (memcg) {
+		old = set_active_memcg(memcg);
 		ent = kmem_cache_alloc(kmqtt_qent_cache, gfp | __GFP_ACCOUNT);
 		set_active_memcg(old);
 	} else {

@@ -2,10 +2,12 @@
 """Limits, totals and counters of the switch; what any request must look like."""
 
 import errno
+import threading
 import struct
 
 import pytest
 
+from kmqtt_dev import BLOCK
 from kmqtt_nl import NLM_F_ACK, NLM_F_DUMP, SPEC_KMQTT, NlError, attribute, encode
 
 LIMITS = {"max_inflight_messages": 7, "max_queued_messages": 11, "max_queued_bytes": 1 << 33,
@@ -190,3 +192,19 @@ def test_not_in_this_way(nl, command, flags):
     """What is only sent, only dumped or never dumped."""
     nl.send_op(command, b"", flags)
     assert refused(nl.answer).errno == errno.EOPNOTSUPP
+
+
+def test_a_raised_limit_lets_blocked_writers_go_on(nl, device, topic):
+    before = nl.do("switch-get")["max_queued_messages"]
+    nl.do("switch-set", max_queued_messages=1)
+    reader, writer = device(policy=BLOCK).subscribe(topic), device()
+    thread = threading.Thread(target=lambda: [writer.publish(topic) for _ in range(3)], daemon=True)
+    try:
+        thread.start()
+        thread.join(1)
+        assert thread.is_alive() and reader.stats().queued_messages == 1
+        nl.do("switch-set", max_queued_messages=10)
+        thread.join(60)
+        assert not thread.is_alive() and reader.stats().queued_messages == 3
+    finally:
+        nl.do("switch-set", max_queued_messages=before)
