@@ -23,8 +23,7 @@
 
 struct message {
 	struct kmqtt_record head;
-	char text[KMQTT_REC_SIZE(sizeof(TOPIC) - 1, 0, PAYLOAD) -
-		  sizeof(struct kmqtt_record)];
+	char text[KMQTT_REC_SIZE(sizeof(TOPIC), 0, PAYLOAD)];
 };
 
 static inline void die(const char *what)
