@@ -59,6 +59,21 @@ int kmqtt_nl_fail(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		  const char *why, int err);
 
 /**
+ * kmqtt_nl_no_attrs() - a command that takes no attribute has been given none
+ * @info:	the request
+ *
+ * Where operations have policies of their own, one without a policy ignores what
+ * it is given. Return: 0 or -EINVAL, said.
+ */
+static inline int kmqtt_nl_no_attrs(const struct genl_info *info)
+{
+	if (likely(!nlmsg_attrlen(info->nlhdr, GENL_HDRLEN)))
+		return 0;
+	return kmqtt_nl_fail(info->extack, NULL, "this command takes no attribute",
+			     -EINVAL);
+}
+
+/**
  * kmqtt_nl_str_len() - bytes of a string attribute, without the NUL
  * @attr:	of a policy NLA_NUL_STRING
  */

@@ -232,6 +232,10 @@ int kmqtt_nl_acl_del_doit(struct sk_buff *skb, struct genl_info *info)
 
 int kmqtt_nl_acl_flush_doit(struct sk_buff *skb, struct genl_info *info)
 {
+	int err = kmqtt_nl_no_attrs(info);
+
+	if (err)
+		return err;
 	mutex_lock(&kmqtt_nl_acl_lock);
 	kmqtt_acl_flush(&kmqtt_nl_kn(info)->broker.acl);
 	atomic_inc(&kmqtt_nl_acl_generation);

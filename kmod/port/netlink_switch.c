@@ -70,6 +70,9 @@ int kmqtt_nl_switch_get_doit(struct sk_buff *skb, struct genl_info *info)
 	void *head;
 	int err;
 
+	err = kmqtt_nl_no_attrs(info);
+	if (err)
+		return err;
 	msg = kmqtt_nl_reply_new(info, GENLMSG_DEFAULT_SIZE, &head);
 	if (!msg)
 		return -ENOMEM;
@@ -146,7 +149,7 @@ int kmqtt_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 	u64 sum[KMQTT_STAT_COUNT];
 	struct sk_buff *msg;
 	unsigned int i;
-	int err = 0;
+	int err = kmqtt_nl_no_attrs(info);
 	void *head;
 
 	/* the attributes are the counters, in their order */
@@ -156,6 +159,8 @@ int kmqtt_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 	static_assert((int)KMQTT_A_STATS_CONNECTS - 1 == (int)KMQTT_STAT_CONNECTS);
 	static_assert((int)KMQTT_A_STATS_PAD - 1 == (int)KMQTT_STAT_COUNT);
 
+	if (err)
+		return err;
 	msg = kmqtt_nl_reply_new(info, GENLMSG_DEFAULT_SIZE, &head);
 	if (!msg)
 		return -ENOMEM;
