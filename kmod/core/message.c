@@ -106,6 +106,7 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 	msg->topic_len = desc->topic_len;
 	msg->qos = desc->qos;
 	msg->retain = desc->retain;
+	msg->origin = 0;
 	put_unaligned_be16(desc->topic_len, msg->data);
 	p = kmqtt_msg_topic(msg);
 	memcpy(p, desc->topic, desc->topic_len);

@@ -58,8 +58,10 @@ static void kmqtt_session_free_rcu(struct rcu_head *rcu)
 	struct kmqtt_session *s = container_of(rcu, struct kmqtt_session, rcu);
 	struct kmqtt_identity *who = rcu_dereference_protected(s->who, true);
 
-	kmqtt_identity_release(who);
-	kfree(who);
+	if (who) {
+		kmqtt_identity_release(who);
+		kfree(who);
+	}
 	mem_cgroup_put(s->memcg);
 	xa_destroy(&s->rx_qos2);
 	kfree(s);
@@ -315,8 +317,9 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	ret = xa_err(xa_store(&b->by_number, number, s, GFP_KERNEL_ACCOUNT));
 	if (ret)
 		goto free;
-	ret = rhashtable_lookup_insert_key(&b->sessions, s->name, &s->name_link,
-					   kmqtt_session_params_by_name);
+	/* sessions_lock is held, and the name was looked up: it is not there */
+	ret = kmqtt_hash_insert(&b->sessions, &s->name_link,
+				kmqtt_session_params_by_name);
 	if (ret)
 		goto erase;
 	b->next_number = number;

@@ -289,7 +289,6 @@ static void kmqtt_uplink_start(struct kmqtt_uplink *up)
 		goto failed;
 	}
 	kmqtt_uplink_count(up, KMQTT_UPSTAT(attempts), 1);
-	rcu_assign_pointer(up->link, link);
 	if (up->next_sock) {
 		ret = kmqtt_uplink_start_sock(up, link);
 	} else {
@@ -302,6 +301,8 @@ static void kmqtt_uplink_start(struct kmqtt_uplink *up)
 		link->conn.error = -ret;
 		kmqtt_conn_close(&link->conn);
 	}
+	/* it has its socket: only now may anyone kick it */
+	rcu_assign_pointer(up->link, link);
 	return;
 failed:
 	up->last_error = -ret;
@@ -315,7 +316,8 @@ failed:
 /* There is no link: what now? */
 static void kmqtt_uplink_decide(struct kmqtt_uplink *up)
 {
-	if (READ_ONCE(up->session_lost)) {
+	/* one that is deleted gets no new session: its port is about to go */
+	if (READ_ONCE(up->session_lost) && !up->deleted) {
 		kmqtt_uplink_session_drop(up);
 		kmqtt_uplink_session(up);
 	}

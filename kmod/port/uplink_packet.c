@@ -158,7 +158,9 @@ int kmqtt_link_publish(struct kmqtt_conn *conn, const struct kmqtt_publish *pub,
 			return KMQTT_RC_QUOTA_EXCEEDED;
 		link->pub.fresh = ret;
 		link->pub.open = ret;
-		if (READ_ONCE(link->session->rx_qos2_count) > link->receive_max)
+		/* 3.x knows no such limit; there 65535 identifiers are one */
+		if (ret && conn->version == KMQTT_V5 &&
+		    READ_ONCE(link->session->rx_qos2_count) > link->receive_max)
 			return KMQTT_RC_RECEIVE_MAXIMUM_EXCEEDED;
 	}
 	if (link->pub.fresh)

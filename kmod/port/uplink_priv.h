@@ -38,7 +38,7 @@
 
 #define KMQTT_UPLINK_COUNT_MAX	64	/* uplinks of a namespace */
 #define KMQTT_UPLINK_TOPIC_MAX	1024	/* topics of an uplink */
-#define KMQTT_UPLINK_SUBS_MAX	65536	/* filters that an uplink keeps */
+#define KMQTT_UPLINK_SUBS_MAX	4096	/* filters of an uplink; each is compared with each */
 #define KMQTT_UPLINK_SUBS_INFLIGHT 4	/* SUBSCRIBEs without their SUBACK */
 #define KMQTT_UPLINK_ECHOES	256	/* publishes whose echo is awaited */
 #define KMQTT_UPLINK_ECHO_TIME	(10 * HZ) /* and for how long */

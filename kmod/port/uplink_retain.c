@@ -64,7 +64,8 @@ void kmqtt_uppurge_add(struct kmqtt_uplink *up, const struct kmqtt_uptopic *t,
 	struct kmqtt_uppurge *p;
 
 	lockdep_assert_held(&up->subs_lock);
-	p = kmalloc(struct_size(p, text, t->remote.len + t->local.len + rest), GFP_KERNEL);
+	p = kmalloc(struct_size(p, text, t->remote.len + t->local.len + rest),
+		    GFP_KERNEL_ACCOUNT);
 	if (!p)
 		return;
 	p->remote_len = t->remote.len;
