@@ -18,7 +18,8 @@ ENV = {name: value for name, value in os.environ.items()
 def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run(["make", "-s", "-C", os.path.join(TOP, "userspace"), f"BUILD={BUILD}",
-                    f"DESTDIR={folder}", "PREFIX=/usr", "install"], check=True, env=ENV)
+                    f"DESTDIR={folder}", "PREFIX=/usr", "install",
+                    *(["CFLAGS=-O2 -g -m32"] if "m32" in BUILD else [])], check=True, env=ENV)
     return folder
 
 
