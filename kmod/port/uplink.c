@@ -318,10 +318,10 @@ static void kmqtt_uplink_view_stats(struct kmqtt_uplink *up, const struct kmqtt_
 		to[i] = atomic64_read(&up->stats[i]);
 	if (!link)
 		return;
-	stats->packets_received += READ_ONCE(link->conn.packets_received);
-	stats->packets_sent += READ_ONCE(link->conn.packets_sent);
-	stats->bytes_received += READ_ONCE(link->conn.bytes_received);
-	stats->bytes_sent += READ_ONCE(link->conn.bytes_sent);
+	stats->packets_received += READ_ONCE(link->x.conn.packets_received);
+	stats->packets_sent += READ_ONCE(link->x.conn.packets_sent);
+	stats->bytes_received += READ_ONCE(link->x.conn.bytes_received);
+	stats->bytes_sent += READ_ONCE(link->x.conn.bytes_sent);
 }
 
 static void kmqtt_uplink_view_conf(const struct kmqtt_uplink *up,
@@ -354,7 +354,7 @@ static void kmqtt_uplink_view(struct kmqtt_uplink *up, struct kmqtt_uplink_view 
 	v->since = up->since;
 	v->server = up->server;
 	v->attached = up->by_fd && link;
-	v->tls = link && test_bit(KMQTT_CONN_TLS, &link->conn.flags);
+	v->tls = link && test_bit(KMQTT_CONN_TLS, &link->x.conn.flags);
 	if (up->state == KMQTT_UPLINK_BACKOFF && time_before(jiffies, up->retry_at))
 		v->retry_ms = jiffies_to_msecs(up->retry_at - jiffies);
 	v->last_error = up->last_error;

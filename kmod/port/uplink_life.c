@@ -76,7 +76,7 @@ static void kmqtt_uplink_wake(struct kmqtt_port *port)
 	struct kmqtt_link *link = rcu_dereference(kmqtt_uplink_of_port(port)->link);
 
 	if (link && READ_ONCE(link->connected))
-		kmqtt_conn_kick(&link->conn);
+		kmqtt_conn_kick(&link->x.conn);
 }
 
 static void kmqtt_uplink_port_close(struct kmqtt_port *port, u8 reason)
@@ -184,9 +184,9 @@ static void kmqtt_uplink_failed(struct kmqtt_uplink *up)
 static bool kmqtt_uplink_without_bridge(struct kmqtt_uplink *up,
 					const struct kmqtt_link *link)
 {
-	bool refused = link->conn.reason == KMQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
-	bool silent = !link->sent_any && link->conn.bytes_sent &&
-		      (link->conn.error == EPIPE || link->conn.error == ECONNRESET);
+	bool refused = link->x.conn.reason == KMQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
+	bool silent = !link->sent_any && link->x.conn.bytes_sent &&
+		      (link->x.conn.error == EPIPE || link->x.conn.error == ECONNRESET);
 
 	if (link->connected)
 		return false;
@@ -205,7 +205,7 @@ static bool kmqtt_uplink_without_bridge(struct kmqtt_uplink *up,
 
 static void kmqtt_uplink_ended_event(struct kmqtt_uplink *up, const struct kmqtt_link *link)
 {
-	const struct kmqtt_conn *conn = &link->conn;
+	const struct kmqtt_conn *conn = &link->x.conn;
 	char text[KMQTT_UPLINK_TEXT];
 
 	kmqtt_uplink_address(up, text);
@@ -224,7 +224,7 @@ static void kmqtt_uplink_ended_event(struct kmqtt_uplink *up, const struct kmqtt
 /* uplink->lock held; it is let go and taken again. */
 static void kmqtt_uplink_ended(struct kmqtt_uplink *up, struct kmqtt_link *link)
 {
-	const struct kmqtt_conn *conn = &link->conn;
+	const struct kmqtt_conn *conn = &link->x.conn;
 	bool wanted = up->bounce || up->next_sock || !up->want_up;
 
 	kmqtt_session_set_online(up->session, false);
@@ -253,7 +253,7 @@ static void kmqtt_uplink_ended(struct kmqtt_uplink *up, struct kmqtt_link *link)
 	mutex_unlock(&up->lock);
 	/* a wake-up may have seen it */
 	synchronize_rcu();
-	kmqtt_conn_release(&link->conn);
+	kmqtt_conn_release(&link->x.conn);
 	kmqtt_link_free(link);
 	mutex_lock(&up->lock);
 }
@@ -268,7 +268,7 @@ static int kmqtt_uplink_start_sock(struct kmqtt_uplink *up, struct kmqtt_link *l
 	up->next_early = NULL;
 	up->by_fd = true;
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_HANDSHAKE);
-	ret = kmqtt_conn_start(&link->conn, sock, early, up->next_early_len);
+	ret = kmqtt_conn_start(&link->x.conn, sock, early, up->next_early_len);
 	if (ret) {
 		kvfree(early);
 		sockfd_put(sock);
@@ -293,13 +293,13 @@ static void kmqtt_uplink_start(struct kmqtt_uplink *up)
 		ret = kmqtt_uplink_start_sock(up, link);
 	} else {
 		kmqtt_uplink_set_state(up, KMQTT_UPLINK_CONNECTING);
-		ret = kmqtt_conn_connect(&link->conn, up->kn->broker.net,
+		ret = kmqtt_conn_connect(&link->x.conn, up->kn->broker.net,
 					 &up->conf->server[up->server].addr);
 	}
 	if (ret) {
 		/* the link ends by the way by which all do */
-		link->conn.error = -ret;
-		kmqtt_conn_close(&link->conn);
+		link->x.conn.error = -ret;
+		kmqtt_conn_close(&link->x.conn);
 	}
 	/* it has its socket: only now may anyone kick it */
 	rcu_assign_pointer(up->link, link);
@@ -351,12 +351,12 @@ void kmqtt_uplink_life(struct work_struct *work)
 	if (!link) {
 		kmqtt_uplink_decide(up);
 	} else if (up->abort) {
-		kmqtt_conn_close(&link->conn);
+		kmqtt_conn_close(&link->x.conn);
 	} else if (up->deleted || !up->want_up || up->bounce || up->next_sock ||
 		   READ_ONCE(up->session_lost)) {
 		up->bounce = true;
 		kmqtt_uplink_set_state(up, KMQTT_UPLINK_CLOSING);
-		kmqtt_conn_finish(&link->conn);
+		kmqtt_conn_finish(&link->x.conn);
 	}
 	mutex_unlock(&up->lock);
 	wake_up_all(&up->idle);

@@ -18,25 +18,7 @@
 
 static struct kmqtt_link *kmqtt_link_of(struct kmqtt_conn *conn)
 {
-	return container_of(conn, struct kmqtt_link, conn);
-}
-
-static int kmqtt_link_aliases(struct kmqtt_alias **to, u16 *max, u16 n)
-{
-	if (!n)
-		return 0;
-	*to = kvcalloc(n, sizeof(**to), GFP_KERNEL);
-	if (!*to)
-		return -ENOMEM;
-	*max = n;
-	return 0;
-}
-
-static void kmqtt_link_aliases_free(struct kmqtt_alias *aliases, u16 n)
-{
-	while (n)
-		kfree(aliases[--n].topic);
-	kvfree(aliases);
+	return container_of(conn, struct kmqtt_link, x.conn);
 }
 
 static void kmqtt_link_copy_text(char *to, struct kmqtt_view from)
@@ -63,7 +45,7 @@ static bool kmqtt_reason_is_redirect(u8 reason)
 
 static int kmqtt_link_refused(struct kmqtt_link *link, const struct kmqtt_connack *ack)
 {
-	struct kmqtt_conn *conn = &link->conn;
+	struct kmqtt_conn *conn = &link->x.conn;
 	char text[KMQTT_UPLINK_TEXT];
 
 	conn->peer_reason = true;
@@ -85,16 +67,14 @@ static int kmqtt_link_take_props(struct kmqtt_link *link, const struct kmqtt_pro
 	struct kmqtt_uplink *up = link->up;
 
 	link->server_receive_max = props->receive_max;
-	link->server_max_packet = props->max_packet_size;
-	link->max_qos = props->max_qos;
-	link->retain_available = props->retain_available;
+	link->x.peer_max_packet = props->max_packet_size;
+	link->x.max_qos = props->max_qos;
+	link->x.retain_available = props->retain_available;
 	if (kmqtt_props_has(props, KMQTT_PROP_SERVER_KEEP_ALIVE))
 		link->keepalive = props->server_keep_alive;
 	if (kmqtt_props_has(props, KMQTT_PROP_SESSION_EXPIRY))
 		link->session_expiry = props->session_expiry;
-	if (kmqtt_link_aliases(&link->out, &link->out_max,
-			       min(props->topic_alias_max, up->conf->topic_alias_max)))
-		return KMQTT_RC_QUOTA_EXCEEDED;
+	link->x.out.max = min(props->topic_alias_max, up->conf->topic_alias_max);
 	if (props->assigned_client_id.len) {
 		char *id = kmemdup_nul((const char *)props->assigned_client_id.data,
 				       props->assigned_client_id.len, GFP_KERNEL);
@@ -112,13 +92,13 @@ static void kmqtt_link_show(struct kmqtt_link *link, bool session_present, u16 a
 	struct kmqtt_uplink_view *v = &link->up->view_link;
 
 	v->session_present = session_present;
-	v->retain_available = link->retain_available;
-	v->version = link->conn.version;
+	v->retain_available = link->x.retain_available;
+	v->version = link->x.conn.version;
 	v->bridge_bit = link->bridge;
-	v->max_qos = link->max_qos;
+	v->max_qos = link->x.max_qos;
 	v->keepalive = link->keepalive;
 	v->receive_max = link->server_receive_max;
-	v->max_packet_size = link->server_max_packet == U32_MAX ? 0 : link->server_max_packet;
+	v->max_packet_size = link->x.peer_max_packet == U32_MAX ? 0 : link->x.peer_max_packet;
 	v->topic_alias_max = alias_max;
 	v->session_expiry = link->session_expiry;
 }
@@ -126,16 +106,16 @@ static void kmqtt_link_show(struct kmqtt_link *link, bool session_present, u16 a
 static void kmqtt_link_arm(struct kmqtt_link *link)
 {
 	if (link->keepalive)
-		kmqtt_conn_timer(&link->conn, link->keepalive * HZ);
+		kmqtt_conn_timer(&link->x.conn, link->keepalive * HZ);
 	else
-		timer_delete(&link->conn.timer);
+		timer_delete(&link->x.conn.timer);
 }
 
 static int kmqtt_link_connack(struct kmqtt_link *link, const struct kmqtt_fixed *f,
 			      const u8 *body)
 {
 	struct kmqtt_uplink *up = link->up;
-	struct kmqtt_conn *conn = &link->conn;
+	struct kmqtt_conn *conn = &link->x.conn;
 	struct kmqtt_connack ack;
 	bool kept;
 	int ret;
@@ -162,13 +142,13 @@ static int kmqtt_link_connack(struct kmqtt_link *link, const struct kmqtt_fixed 
 		mutex_unlock(&up->lock);
 		return ret;
 	}
-	kmqtt_session_resume(link->session, link->server_receive_max, kept);
+	kmqtt_session_resume(link->x.session, link->server_receive_max, kept);
 	kmqtt_upsubs_connected(up, kept);
 	link->connected = true;
 	link->up_since = jiffies;
 	kmqtt_link_show(link, ack.session_present, ack.props.topic_alias_max);
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_UP);
-	kmqtt_session_set_online(link->session, true);
+	kmqtt_session_set_online(link->x.session, true);
 	if (!kept)
 		kmqtt_uptopic_subscribe_all(up, true);
 	mutex_unlock(&up->lock);
@@ -184,7 +164,7 @@ static int kmqtt_link_disconnect(struct kmqtt_link *link, const struct kmqtt_fix
 				 const u8 *body)
 {
 	struct kmqtt_disconnect dis;
-	int ret = kmqtt_disconnect_decode(f, body, link->conn.version, &dis);
+	int ret = kmqtt_disconnect_decode(f, body, link->x.conn.version, &dis);
 
 	if (ret)
 		return ret;
@@ -192,11 +172,11 @@ static int kmqtt_link_disconnect(struct kmqtt_link *link, const struct kmqtt_fix
 		return KMQTT_RC_PROTOCOL_ERROR;
 	if (kmqtt_reason_is_redirect(dis.reason))
 		kmqtt_link_redirect(link, dis.reason, &dis.props);
-	link->conn.peer_reason = true;
+	link->x.conn.peer_reason = true;
 	if (dis.reason)
-		kmqtt_conn_fail(&link->conn, ECONNRESET, dis.reason);
+		kmqtt_conn_fail(&link->x.conn, ECONNRESET, dis.reason);
 	else
-		kmqtt_conn_fail(&link->conn, EPIPE, 0);
+		kmqtt_conn_fail(&link->x.conn, EPIPE, 0);
 	return 0;
 }
 
@@ -207,9 +187,9 @@ static int kmqtt_link_suback(struct kmqtt_link *link, const struct kmqtt_fixed *
 	int ret;
 
 	if (f->type == KMQTT_SUBACK)
-		ret = kmqtt_suback_decode(f, body, link->conn.version, &ack);
+		ret = kmqtt_suback_decode(f, body, link->x.conn.version, &ack);
 	else
-		ret = kmqtt_unsuback_decode(f, body, link->conn.version, &ack);
+		ret = kmqtt_unsuback_decode(f, body, link->x.conn.version, &ack);
 	return ret ? ret : kmqtt_upsubs_acked(link, f->type, &ack);
 }
 
@@ -229,7 +209,7 @@ static int kmqtt_link_packet(struct kmqtt_conn *conn, const struct kmqtt_fixed *
 	case KMQTT_PUBREC:
 	case KMQTT_PUBREL:
 	case KMQTT_PUBCOMP:
-		return kmqtt_link_ack(link, f, body);
+		return kmqtt_xchg_ack(&link->x, f, body);
 	case KMQTT_SUBACK:
 	case KMQTT_UNSUBACK:
 		return kmqtt_link_suback(link, f, body);
@@ -246,7 +226,7 @@ static int kmqtt_link_packet(struct kmqtt_conn *conn, const struct kmqtt_fixed *
 
 static void kmqtt_link_send_ping(struct kmqtt_link *link)
 {
-	u8 *p = kmqtt_conn_reserve(&link->conn, KMQTT_PING_SIZE);
+	u8 *p = kmqtt_conn_reserve(&link->x.conn, KMQTT_PING_SIZE);
 
 	if (!p)
 		return;
@@ -301,8 +281,6 @@ static void kmqtt_link_goodbye(struct kmqtt_conn *conn)
 {
 	struct kmqtt_link *link = kmqtt_link_of(conn);
 	struct kmqtt_disconnect dis = { .reason = conn->reason };
-	int len;
-	u8 *p;
 
 	if (conn->peer_reason || (conn->version != KMQTT_V5 && conn->reason))
 		return;
@@ -311,10 +289,7 @@ static void kmqtt_link_goodbye(struct kmqtt_conn *conn)
 		dis.props.present |= KMQTT_PROP_BIT(KMQTT_PROP_SESSION_EXPIRY);
 		dis.props.session_expiry = 0;
 	}
-	len = kmqtt_disconnect_encode(NULL, 0, conn->version, &dis);
-	p = len > 0 ? kmqtt_conn_reserve(conn, len) : NULL;
-	if (p)
-		kmqtt_disconnect_encode(p, len, conn->version, &dis);
+	kmqtt_xchg_disconnect(&link->x, &dis);
 }
 
 static void kmqtt_link_ready(struct kmqtt_conn *conn)
@@ -332,7 +307,7 @@ static void kmqtt_link_closed(struct kmqtt_conn *conn)
 	struct kmqtt_link *link = kmqtt_link_of(conn);
 	struct kmqtt_uplink *up = link->up;
 
-	kmqtt_link_pub_drop(link);
+	kmqtt_xchg_drop(&link->x);
 	/* pairs with the one in kmqtt_uplink_life() */
 	smp_store_release(&link->closed, true);
 	kmqtt_uplink_kick(up);
@@ -356,13 +331,13 @@ static void kmqtt_link_connect_props(const struct kmqtt_link *link,
 {
 	props->session_expiry = link->session_expiry;
 	props->receive_max = conf->receive_max;
-	props->max_packet_size = link->conn.max_packet;
-	props->topic_alias_max = link->in_max;
+	props->max_packet_size = link->x.conn.max_packet;
+	props->topic_alias_max = link->x.in.max;
 	props->present = KMQTT_PROP_BIT(KMQTT_PROP_RECEIVE_MAX) |
 			 KMQTT_PROP_BIT(KMQTT_PROP_MAX_PACKET_SIZE);
 	if (link->session_expiry)
 		props->present |= KMQTT_PROP_BIT(KMQTT_PROP_SESSION_EXPIRY);
-	if (link->in_max)
+	if (link->x.in.max)
 		props->present |= KMQTT_PROP_BIT(KMQTT_PROP_TOPIC_ALIAS_MAX);
 }
 
@@ -419,7 +394,7 @@ static int kmqtt_link_put_connect(struct kmqtt_link *link)
 	kmqtt_props_init(&c->props);
 	kmqtt_link_connect_props(link, conf, &c->props);
 	len = kmqtt_connect_encode(NULL, 0, c);
-	p = len > 0 ? kmqtt_conn_reserve(&link->conn, len) : NULL;
+	p = len > 0 ? kmqtt_conn_reserve(&link->x.conn, len) : NULL;
 	if (p)
 		kmqtt_connect_encode(p, len, c);
 	else
@@ -439,44 +414,44 @@ struct kmqtt_link *kmqtt_link_new(struct kmqtt_uplink *up)
 	link = kzalloc_obj(*link, GFP_KERNEL);
 	if (!link)
 		return ERR_PTR(-ENOMEM);
-	kmqtt_conn_setup(&link->conn, &kmqtt_link_ops, up->broker);
+	kmqtt_conn_setup(&link->x.conn, &kmqtt_link_ops, up->broker);
 	link->up = up;
 	link->broker = up->broker;
-	link->session = up->session;
-	kmqtt_session_get(link->session);
-	link->conn.version = conf->version;
-	link->conn.max_packet = conf->max_packet_size ?
+	link->x.ops = &kmqtt_link_xchg_ops;
+	link->x.session = up->session;
+	link->x.port = &up->port;
+	kmqtt_session_get(link->x.session);
+	link->x.conn.version = conf->version;
+	link->x.conn.max_packet = conf->max_packet_size ?
 				min(conf->max_packet_size, limit) : limit;
 	link->bridge = conf->version != KMQTT_V5 && conf->try_private && !up->no_bridge;
 	link->echoes_due = conf->version != KMQTT_V5 && !link->bridge;
 	link->clean = conf->clean;
 	link->keepalive = conf->keepalive;
-	link->receive_max = conf->receive_max;
+	link->x.receive_max = conf->receive_max;
 	link->batch = conf->batch;
 	link->session_expiry = conf->session_expiry;
 	if (conf->clean && !(conf->fields & KMQTT_UPLINK_SESSION_EXPIRY))
 		link->session_expiry = 0;
-	ret = conf->version == KMQTT_V5 ?
-	      kmqtt_link_aliases(&link->in, &link->in_max, conf->topic_alias_max) : 0;
-	if (!ret)
-		ret = kmqtt_link_put_connect(link);
+	if (conf->version == KMQTT_V5)
+		link->x.in.max = conf->topic_alias_max;
+	ret = kmqtt_link_put_connect(link);
 	if (ret) {
-		kmqtt_conn_close(&link->conn);
-		kmqtt_conn_release(&link->conn);
+		kmqtt_conn_close(&link->x.conn);
+		kmqtt_conn_release(&link->x.conn);
 		kmqtt_link_free(link);
 		return ERR_PTR(ret);
 	}
-	kmqtt_conn_timer(&link->conn, conf->connect_timeout * HZ);
+	kmqtt_conn_timer(&link->x.conn, conf->connect_timeout * HZ);
 	return link;
 }
 
 void kmqtt_link_free(struct kmqtt_link *link)
 {
-	kmqtt_link_aliases_free(link->in, link->in_max);
-	kmqtt_link_aliases_free(link->out, link->out_max);
+	kmqtt_xchg_free(&link->x);
 	kvfree(link->topic);
 	kfree(link->echo);
 	kfree(link->replayed);
-	kmqtt_session_put(link->session);
+	kmqtt_session_put(link->x.session);
 	kfree(link);
 }

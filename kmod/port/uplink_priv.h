@@ -33,6 +33,7 @@
 #include "core/tree.h"
 #include "port/conn.h"
 #include "port/uplink.h"
+#include "port/xchg.h"
 #include "proto/packet.h"
 #include "proto/topic.h"
 
@@ -171,16 +172,6 @@ struct kmqtt_uppurge {
 };
 
 /**
- * struct kmqtt_alias - one topic alias (MQTT 5.0, 3.3.2.3.4)
- * @topic:	from kmalloc, or NULL
- * @len:	its bytes
- */
-struct kmqtt_alias {
-	u8 *topic;
-	u16 len;
-};
-
-/**
  * struct kmqtt_echo - a publish that a 3.x server may send back
  * @hash:	of topic and payload; 0: unused
  * @time:	jiffies when it was sent
@@ -191,32 +182,9 @@ struct kmqtt_echo {
 };
 
 /**
- * struct kmqtt_uppub - the PUBLISH that is being received
- * @msg:	the connection's, or NULL if it goes nowhere
- * @blocked:	session that has no room for it, a reference, while reading is paused
- * @wait:	on blocked->space
- * @packet_id:	as it came
- * @qos:	as it came
- * @reason:	with which it is acknowledged if @msg is NULL
- * @fresh:	no duplicate of a QoS 2 message
- * @open:	QoS 2: its packet identifier is taken, but it is not answered yet
- */
-struct kmqtt_uppub {
-	struct kmqtt_msg *msg;
-	struct kmqtt_session *blocked;
-	struct wait_queue_entry wait;
-	u16 packet_id;
-	u8 qos;
-	u8 reason;
-	bool fresh;
-	bool open;
-};
-
-/**
  * struct kmqtt_link - a connection of an uplink, from the first SYN to its end
- * @conn:	the connection
+ * @x:		the connection, and the messages on it
  * @up:		uplink
- * @session:	the uplink's session, a reference
  * @broker:	switch
  * @connected:	CONNACK has accepted it
  * @closed:	->closed() has run
@@ -225,12 +193,8 @@ struct kmqtt_uppub {
  * @ping:	PINGREQ waits for its PINGRESP
  * @ping_at:	jiffies of the last PINGREQ
  * @echoes_due:	the server sends us back what we sent
- * @retain_available: of the server
- * @max_qos:	of the server
  * @keepalive:	seconds in force
- * @receive_max: ours
  * @server_receive_max: the server's
- * @server_max_packet: the server's; U32_MAX: no limit
  * @connect_timeout: jiffies until CONNACK
  * @up_since:	jiffies when CONNACK came
  * @batch:	filters in one SUBSCRIBE
@@ -240,12 +204,6 @@ struct kmqtt_uppub {
  * @replayed:	hashes of the topics that had a retained message since the last
  *		SUBSCRIBE, KMQTT_UPLINK_REPLAYS of them, or NULL
  * @subs_since: jiffies of the last SUBSCRIBE or UNSUBSCRIBE
- * @pub:	PUBLISH being received
- * @in:		topic aliases of the server, @in_max of them, or NULL
- * @in_max:	how many it may use
- * @out:	topic aliases of ours, @out_max of them, or NULL
- * @out_max:	how many we may use
- * @out_used:	how many are set
  * @topic:	buffer for topic names with another prefix, or NULL
  * @topic_cap:	bytes at @topic
  * @echo:	KMQTT_UPLINK_ECHOES of them, or NULL
@@ -254,9 +212,8 @@ struct kmqtt_uppub {
  * @redirect:	Server Reference of CONNACK or DISCONNECT, NUL terminated
  */
 struct kmqtt_link {
-	struct kmqtt_conn conn;
+	struct kmqtt_xchg x;
 	struct kmqtt_uplink *up;
-	struct kmqtt_session *session;
 	struct kmqtt_broker *broker;
 	bool connected;
 	bool closed;
@@ -265,12 +222,8 @@ struct kmqtt_link {
 	bool ping;
 	unsigned long ping_at;
 	bool echoes_due;
-	bool retain_available;
-	u8 max_qos;
 	u16 keepalive;
-	u16 receive_max;
 	u16 server_receive_max;
-	u32 server_max_packet;
 	unsigned long connect_timeout;
 	unsigned long up_since;
 	u32 batch;
@@ -279,12 +232,6 @@ struct kmqtt_link {
 	unsigned long replay_until;
 	u32 *replayed;
 	unsigned long subs_since;
-	struct kmqtt_uppub pub;
-	struct kmqtt_alias *in;
-	u16 in_max;
-	struct kmqtt_alias *out;
-	u16 out_max;
-	u16 out_used;
 	u8 *topic;
 	u32 topic_cap;
 	struct kmqtt_echo *echo;
@@ -476,13 +423,6 @@ int kmqtt_link_resume(struct kmqtt_conn *conn);
 int kmqtt_link_map(struct kmqtt_link *link, bool in, struct kmqtt_view topic,
 		   struct kmqtt_view *out);
 
-/** kmqtt_link_pub_drop() - forget a PUBLISH that is being received */
-void kmqtt_link_pub_drop(struct kmqtt_link *link);
-
-/** kmqtt_link_ack() - PUBACK, PUBREC, PUBREL or PUBCOMP has come. Return: reason code */
-int kmqtt_link_ack(struct kmqtt_link *link, const struct kmqtt_fixed *f,
-		   const u8 *body);
-
 /* uplink_retain.c */
 
 /** kmqtt_link_is_replay() - has the server sent this retained message again? */
@@ -500,8 +440,8 @@ void kmqtt_uppurge_run(struct kmqtt_uplink *up);
 /** kmqtt_link_refill() - &kmqtt_conn_ops.refill: SUBSCRIBEs and messages */
 void kmqtt_link_refill(struct kmqtt_conn *conn, struct kmqtt_tx *tx);
 
-/** kmqtt_link_send_ack() - append an acknowledgement */
-void kmqtt_link_send_ack(struct kmqtt_link *link, u8 type, u16 packet_id, u8 reason);
+/** kmqtt_link_xchg_ops - what an uplink does with messages that go out */
+extern const struct kmqtt_xchg_ops kmqtt_link_xchg_ops;
 
 /** kmqtt_link_is_echo() - is that a publish of ours that comes back? Once each */
 bool kmqtt_link_is_echo(struct kmqtt_link *link, const struct kmqtt_msg *msg);

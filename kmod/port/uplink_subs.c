@@ -245,7 +245,7 @@ static void kmqtt_upsubs_kick(struct kmqtt_uplink *up)
 	rcu_read_lock();
 	link = rcu_dereference(up->link);
 	if (link)
-		kmqtt_conn_kick(&link->conn);
+		kmqtt_conn_kick(&link->x.conn);
 	rcu_read_unlock();
 }
 
@@ -377,7 +377,7 @@ static unsigned int kmqtt_upsubs_pick(struct kmqtt_link *link, bool subscribe,
 				      struct kmqtt_upsub **pick)
 {
 	u32 head = KMQTT_FIXED_MAX + KMQTT_UPSUB_HEAD;
-	u32 left = min_t(u32, max(link->server_max_packet, head), KMQTT_VARINT_MAX) - head;
+	u32 left = min_t(u32, max(link->x.peer_max_packet, head), KMQTT_VARINT_MAX) - head;
 	struct kmqtt_upsub *e, *next;
 	unsigned int n = 0;
 
@@ -402,7 +402,7 @@ static unsigned int kmqtt_upsubs_pick(struct kmqtt_link *link, bool subscribe,
 static int kmqtt_upsubs_put_subscribe(struct kmqtt_link *link, u16 packet_id,
 				      struct kmqtt_upsub **pick, unsigned int n)
 {
-	bool v5 = link->conn.version == KMQTT_V5;
+	bool v5 = link->x.conn.version == KMQTT_V5;
 	struct kmqtt_subscribe packet = { .packet_id = packet_id };
 	struct kmqtt_sub_entry *entries;
 	unsigned int i;
@@ -419,10 +419,10 @@ static int kmqtt_upsubs_put_subscribe(struct kmqtt_link *link, u16 packet_id,
 		entries[i].retain_as_published = v5;
 	}
 	kmqtt_props_init(&packet.props);
-	len = kmqtt_subscribe_encode(NULL, 0, link->conn.version, &packet, entries, n);
-	p = len > 0 ? kmqtt_conn_reserve(&link->conn, len) : NULL;
+	len = kmqtt_subscribe_encode(NULL, 0, link->x.conn.version, &packet, entries, n);
+	p = len > 0 ? kmqtt_conn_reserve(&link->x.conn, len) : NULL;
 	if (p)
-		kmqtt_subscribe_encode(p, len, link->conn.version, &packet, entries, n);
+		kmqtt_subscribe_encode(p, len, link->x.conn.version, &packet, entries, n);
 	kfree(entries);
 	return p ? 0 : -ENOMEM;
 }
@@ -442,10 +442,10 @@ static int kmqtt_upsubs_put_unsubscribe(struct kmqtt_link *link, u16 packet_id,
 	for (i = 0; i < n; i++)
 		filters[i] = kmqtt_upsub_view(pick[i]);
 	kmqtt_props_init(&packet.props);
-	len = kmqtt_unsubscribe_encode(NULL, 0, link->conn.version, &packet, filters, n);
-	p = len > 0 ? kmqtt_conn_reserve(&link->conn, len) : NULL;
+	len = kmqtt_unsubscribe_encode(NULL, 0, link->x.conn.version, &packet, filters, n);
+	p = len > 0 ? kmqtt_conn_reserve(&link->x.conn, len) : NULL;
 	if (p)
-		kmqtt_unsubscribe_encode(p, len, link->conn.version, &packet, filters, n);
+		kmqtt_unsubscribe_encode(p, len, link->x.conn.version, &packet, filters, n);
 	kfree(filters);
 	return p ? 0 : -ENOMEM;
 }
@@ -461,11 +461,11 @@ static bool kmqtt_upsubs_send_one(struct kmqtt_link *link, bool subscribe,
 
 	if (!n)
 		return false;
-	packet_id = kmqtt_session_packet_id(link->session);
+	packet_id = kmqtt_session_packet_id(link->x.session);
 	ret = subscribe ? kmqtt_upsubs_put_subscribe(link, packet_id, pick, n) :
 			  kmqtt_upsubs_put_unsubscribe(link, packet_id, pick, n);
 	if (ret) {
-		kmqtt_conn_fail(&link->conn, ENOMEM, 0);
+		kmqtt_conn_fail(&link->x.conn, ENOMEM, 0);
 		return false;
 	}
 	for (i = 0; i < n; i++) {
@@ -501,7 +501,7 @@ void kmqtt_upsubs_send(struct kmqtt_link *link)
 		return;
 	pick = kcalloc(link->batch, sizeof(*pick), GFP_KERNEL);
 	if (!pick) {
-		kmqtt_conn_fail(&link->conn, ENOMEM, 0);
+		kmqtt_conn_fail(&link->x.conn, ENOMEM, 0);
 		return;
 	}
 	mutex_lock(&link->up->subs_lock);

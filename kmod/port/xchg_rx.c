@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What comes from the peer: messages and acknowledgements, with the handshakes of
+ * MQTT 5.0, 4.3. All in the connection's work item.
+ */
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "core/broker.h"
+#include "core/message.h"
+#include "port/xchg.h"
+
+static void kmqtt_aliases_free(struct kmqtt_aliases *a)
+{
+	unsigned int i;
+
+	for (i = 0; a->alias && i < a->max; i++)
+		kfree(a->alias[i].topic);
+	kvfree(a->alias);
+	a->alias = NULL;
+}
+
+void kmqtt_xchg_free(struct kmqtt_xchg *x)
+{
+	kmqtt_aliases_free(&x->in);
+	kmqtt_aliases_free(&x->out);
+}
+
+int kmqtt_xchg_topic_in(struct kmqtt_xchg *x, const struct kmqtt_publish *pub,
+			struct kmqtt_view *topic)
+{
+	struct kmqtt_alias *alias;
+	u8 *copy;
+
+	*topic = pub->topic;
+	if (!kmqtt_props_has(&pub->props, KMQTT_PROP_TOPIC_ALIAS))
+		return 0;
+	if (pub->props.topic_alias > x->in.max)
+		return KMQTT_RC_TOPIC_ALIAS_INVALID;
+	if (!x->in.alias) {
+		x->in.alias = kvcalloc(x->in.max, sizeof(*alias), GFP_KERNEL);
+		if (!x->in.alias)
+			return KMQTT_RC_QUOTA_EXCEEDED;
+	}
+	alias = &x->in.alias[pub->props.topic_alias - 1];
+	if (!pub->topic.len) {
+		if (!alias->topic)
+			return KMQTT_RC_PROTOCOL_ERROR;
+		topic->data = alias->topic;
+		topic->len = alias->len;
+		return 0;
+	}
+	copy = kmemdup(pub->topic.data, pub->topic.len, GFP_KERNEL);
+	if (!copy)
+		return KMQTT_RC_QUOTA_EXCEEDED;
+	kfree(alias->topic);
+	alias->topic = copy;
+	alias->len = pub->topic.len;
+	return 0;
+}
+
+int kmqtt_xchg_begin(struct kmqtt_xchg *x, const struct kmqtt_publish *pub, bool *fresh)
+{
+	int ret;
+
+	x->pub.msg = NULL;
+	x->pub.packet_id = pub->packet_id;
+	x->pub.qos = pub->qos;
+	x->pub.reason = 0;
+	*fresh = true;
+	if (pub->qos < 2)
+		return 0;
+	ret = kmqtt_session_rx_qos2(x->session, pub->packet_id);
+	if (ret < 0)
+		return KMQTT_RC_QUOTA_EXCEEDED;
+	*fresh = ret;
+	x->pub.open = ret;
+	/* 3.x knows no such limit; there 65535 identifiers are one */
+	if (ret && x->conn.version == KMQTT_V5 &&
+	    READ_ONCE(x->session->rx_qos2_count) > x->receive_max)
+		return KMQTT_RC_RECEIVE_MAXIMUM_EXCEEDED;
+	return 0;
+}
+
+struct kmqtt_msg *kmqtt_xchg_alloc(struct kmqtt_xchg *x, const struct kmqtt_publish *pub,
+				   struct kmqtt_view topic)
+{
+	struct kmqtt_msg_desc desc = {
+		.topic = topic.data,
+		.topic_len = topic.len,
+		.props = pub->props.raw.data,
+		.props_len = pub->props.raw.len,
+		.payload_len = pub->payload.len,
+		.qos = pub->qos,
+		.retain = pub->retain,
+	};
+	struct kmqtt_broker *broker = x->conn.broker;
+	struct kmqtt_msg *msg;
+
+	/* 0 says: expires at once. The switch has one second for it. */
+	if (kmqtt_props_has(&pub->props, KMQTT_PROP_MESSAGE_EXPIRY))
+		desc.expiry = max_t(u32, pub->props.message_expiry, 1);
+	msg = kmqtt_msg_alloc(broker, &desc, GFP_KERNEL);
+	if (!IS_ERR(msg)) {
+		x->pub.msg = msg;
+		return msg;
+	}
+	kmqtt_stats_add(broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
+	x->pub.reason = PTR_ERR(msg) == -EMSGSIZE ? KMQTT_RC_PACKET_TOO_LARGE :
+			KMQTT_RC_QUOTA_EXCEEDED;
+	return NULL;
+}
+
+/* Said only when the message is where it belongs. */
+void kmqtt_xchg_answer(struct kmqtt_xchg *x)
+{
+	struct kmqtt_inpub *pub = &x->pub;
+	u8 reason = x->conn.version == KMQTT_V5 ? pub->reason : 0;
+
+	pub->open = false;
+	pub->msg = NULL;
+	if (pub->qos == 1) {
+		kmqtt_xchg_send_ack(x, KMQTT_PUBACK, pub->packet_id, reason);
+	} else if (pub->qos == 2) {
+		if (reason >= 0x80)
+			kmqtt_session_rx_release(x->session, pub->packet_id);
+		kmqtt_xchg_send_ack(x, KMQTT_PUBREC, pub->packet_id, reason);
+	}
+}
+
+static int kmqtt_xchg_space(struct wait_queue_entry *wait, unsigned int mode, int flags,
+			    void *key)
+{
+	struct kmqtt_xchg *x = container_of(wait, struct kmqtt_xchg, pub.wait);
+
+	kmqtt_conn_kick(&x->conn);
+	return 0;
+}
+
+static void kmqtt_xchg_unblock(struct kmqtt_xchg *x)
+{
+	struct kmqtt_session *blocked = x->pub.blocked;
+
+	if (!blocked)
+		return;
+	x->pub.blocked = NULL;
+	remove_wait_queue(&blocked->space, &x->pub.wait);
+	kmqtt_session_put(blocked);
+}
+
+int kmqtt_xchg_publish(struct kmqtt_xchg *x)
+{
+	struct kmqtt_session *blocked = NULL;
+	int ret;
+
+	do {
+		kmqtt_xchg_unblock(x);
+		ret = kmqtt_publish(x->session, x->pub.msg, &blocked);
+		if (ret != -EAGAIN)
+			break;
+		x->pub.blocked = blocked;
+		init_waitqueue_func_entry(&x->pub.wait, kmqtt_xchg_space);
+		add_wait_queue(&blocked->space, &x->pub.wait);
+	} while (!kmqtt_session_full(blocked));
+	if (ret == -EAGAIN)
+		return ret;
+	if (ret == -EACCES)
+		x->pub.reason = KMQTT_RC_NOT_AUTHORIZED;
+	else if (ret < 0)
+		x->pub.reason = KMQTT_RC_QUOTA_EXCEEDED;
+	else if (!ret && x->server)
+		x->pub.reason = KMQTT_RC_NO_MATCHING_SUBSCRIBERS;
+	return 0;
+}
+
+bool kmqtt_xchg_waits(const struct kmqtt_xchg *x)
+{
+	return x->pub.blocked && kmqtt_session_full(x->pub.blocked);
+}
+
+void kmqtt_xchg_drop(struct kmqtt_xchg *x)
+{
+	kmqtt_xchg_unblock(x);
+	if (x->pub.open)
+		kmqtt_session_rx_release(x->session, x->pub.packet_id);
+	x->pub.open = false;
+	x->pub.msg = NULL;
+}
+
+static int kmqtt_xchg_puback(struct kmqtt_xchg *x, const struct kmqtt_ack_packet *ack)
+{
+	int ret = kmqtt_session_puback(x->session, ack->packet_id, ack->reason);
+
+	/* a QoS 2 message goes out with QoS 1 if the peer has no more */
+	if (ret == -EPROTO && x->max_qos == 1) {
+		ret = kmqtt_session_pubrec(x->session, ack->packet_id, ack->reason);
+		if (ret == 1)
+			ret = kmqtt_session_pubcomp(x->session, ack->packet_id, 0);
+	}
+	if (ack->reason >= 0x80 && x->ops->refused)
+		x->ops->refused(x, ack->packet_id, ack->reason);
+	return ret == -EPROTO ? KMQTT_RC_PROTOCOL_ERROR : 0;
+}
+
+static int kmqtt_xchg_pubrec(struct kmqtt_xchg *x, const struct kmqtt_ack_packet *ack)
+{
+	int ret = kmqtt_session_pubrec(x->session, ack->packet_id, ack->reason);
+
+	if (ret == -EPROTO)
+		return KMQTT_RC_PROTOCOL_ERROR;
+	if (ack->reason < 0x80)
+		kmqtt_xchg_send_ack(x, KMQTT_PUBREL, ack->packet_id,
+				    ret == -ENOENT ? KMQTT_RC_PACKET_ID_NOT_FOUND : 0);
+	else if (x->ops->refused)
+		x->ops->refused(x, ack->packet_id, ack->reason);
+	return 0;
+}
+
+int kmqtt_xchg_ack(struct kmqtt_xchg *x, const struct kmqtt_fixed *f, const u8 *body)
+{
+	struct kmqtt_ack_packet ack;
+	int ret = kmqtt_ack_decode(f, body, x->conn.version, &ack);
+
+	if (ret)
+		return ret;
+	switch (f->type) {
+	case KMQTT_PUBACK:
+		return kmqtt_xchg_puback(x, &ack);
+	case KMQTT_PUBREC:
+		return kmqtt_xchg_pubrec(x, &ack);
+	case KMQTT_PUBREL:
+		ret = kmqtt_session_rx_release(x->session, ack.packet_id);
+		kmqtt_xchg_send_ack(x, KMQTT_PUBCOMP, ack.packet_id,
+				    ret ? KMQTT_RC_PACKET_ID_NOT_FOUND : 0);
+		return 0;
+	default:
+		ret = kmqtt_session_pubcomp(x->session, ack.packet_id, ack.reason);
+		return ret == -EPROTO ? KMQTT_RC_PROTOCOL_ERROR : 0;
+	}
+}
