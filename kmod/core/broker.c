@@ -97,6 +97,7 @@ int kmqtt_broker_init(struct kmqtt_broker *b, struct net *net)
 	if (ret)
 		goto tree;
 	kmqtt_acl_init(&b->acl);
+	kmqtt_auth_init(&b->auth);
 	return 0;
 tree:
 	kmqtt_tree_destroy(&b->tree);
@@ -119,6 +120,7 @@ void kmqtt_broker_shutdown(struct kmqtt_broker *b)
 
 void kmqtt_broker_destroy(struct kmqtt_broker *b)
 {
+	kmqtt_auth_destroy(&b->auth);
 	kmqtt_acl_destroy(&b->acl);
 	kmqtt_retain_destroy(&b->retain);
 	kmqtt_tree_destroy(&b->tree);

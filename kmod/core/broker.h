@@ -11,6 +11,7 @@
 #include <linux/xarray.h>
 
 #include "core/acl.h"
+#include "core/auth.h"
 #include "core/event.h"
 #include "core/message.h"
 #include "core/retain.h"
@@ -57,6 +58,7 @@ struct kmqtt_limits {
  * @tree:		subscriptions
  * @retain:		retained messages
  * @acl:		access rules
+ * @auth:		password table
  * @limits:		read with READ_ONCE() anywhere, written under
  *			@sessions_lock
  * @stats:		counters
@@ -76,6 +78,7 @@ struct kmqtt_broker {
 	struct kmqtt_tree tree;
 	struct kmqtt_retain retain;
 	struct kmqtt_acl acl;
+	struct kmqtt_auth auth;
 	struct kmqtt_limits limits;
 	struct kmqtt_stats __percpu *stats;
 	struct percpu_counter memory;
