@@ -11,6 +11,7 @@
 
 #include <linux/cred.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
@@ -39,14 +40,16 @@ enum kmqtt_acl_subject {
 
 /**
  * struct kmqtt_identity - who a session is; constant while it is attached
+ * @refs:	the session's and its wills', from kmqtt_session_open() on
  * @cred:	opener's credentials, reference held; NULL for a remote client
  * @cgroup:	opener's cgroup (v2), reference held, or NULL
  * @user:	MQTT user name, NUL terminated, or NULL
  * @client_id:	session's name, NUL terminated
  * @trusted:	an uplink: rules do not apply to it
- * @rcu:	a session's is freed a grace period after another took its place
+ * @rcu:	a session's is freed a grace period after its last reference is dropped
  */
 struct kmqtt_identity {
+	refcount_t refs;
 	const struct cred *cred;
 	struct cgroup *cgroup;
 	const char *user;

@@ -206,18 +206,39 @@ static struct kmqtt_session *kmqtt_route_ask(struct kmqtt_route *r)
 	return full;
 }
 
-static bool kmqtt_publish_allowed(struct kmqtt_session *from, struct kmqtt_msg *msg)
+/**
+ * struct kmqtt_publisher - on whose account a message is published
+ * @session:	session, or NULL: the switch itself, which may all
+ * @who:	who the session was then, or NULL: who it is
+ * @port:	the port that must have the session still, or NULL
+ */
+struct kmqtt_publisher {
+	struct kmqtt_session *session;
+	const struct kmqtt_identity *who;
+	const struct kmqtt_port *port;
+};
+
+/* Return: 0, -EACCES, -ESTALE */
+static int kmqtt_publish_allowed(const struct kmqtt_publisher *by,
+				 struct kmqtt_msg *msg)
 {
 	struct kmqtt_acl *acl = &msg->broker->acl;
-	bool ok;
+	const struct kmqtt_identity *who;
+	int ret = 0;
 
 	if (likely(!rcu_access_pointer(acl->table)))
-		return true;
+		return 0;
 	rcu_read_lock();
-	ok = kmqtt_acl_check(acl, rcu_dereference(from->who), KMQTT_ACL_WRITE,
-			     kmqtt_msg_topic(msg), msg->topic_len);
+	who = by->who ?: rcu_dereference(by->session->who);
+	/* pairs with kmqtt_session_attach(): the port goes before its identity */
+	smp_rmb();
+	if (by->port && rcu_access_pointer(by->session->port) != by->port)
+		ret = -ESTALE;
+	else if (!kmqtt_acl_check(acl, who, KMQTT_ACL_WRITE, kmqtt_msg_topic(msg),
+				  msg->topic_len))
+		ret = -EACCES;
 	rcu_read_unlock();
-	return ok;
+	return ret;
 }
 
 static void kmqtt_publish_denied(struct kmqtt_session *from, struct kmqtt_msg *msg)
@@ -273,13 +294,13 @@ static int kmqtt_publish_retain(struct kmqtt_route *r, struct kmqtt_session **bl
 	return ret == -ENOSPC ? -ENOBUFS : ret;
 }
 
-int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
-		  struct kmqtt_session **blocked)
+static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *msg,
+			    struct kmqtt_session **blocked)
 {
 	const struct kmqtt_sub *stack[KMQTT_ROUTE_STACK];
 	struct kmqtt_broker *b = msg->broker;
 	struct kmqtt_route r = {
-		.from = from,
+		.from = by->session,
 		.msg = msg,
 		.waits = blocked,
 		.hold = blocked && atomic_read(&b->blockers),
@@ -290,9 +311,12 @@ int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 	struct kmqtt_session *full = NULL;
 	int ret = 0;
 
-	if (from && !kmqtt_publish_allowed(from, msg)) {
-		kmqtt_publish_denied(from, msg);
-		return -EACCES;
+	if (by->session) {
+		ret = kmqtt_publish_allowed(by, msg);
+		if (ret == -EACCES)
+			kmqtt_publish_denied(by->session, msg);
+		if (ret)
+			return ret;
 	}
 	if (msg->retain) {
 		ret = kmqtt_publish_retain(&r, blocked);
@@ -313,11 +337,32 @@ int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 	}
 	rcu_read_unlock();
 	if (!ret) {
-		kmqtt_publish_count(from, msg, &r);
+		kmqtt_publish_count(by->session, msg, &r);
 		ret = r.count;
 	}
 out:
 	if (r.subs != stack)
 		kfree(r.subs);
 	return ret;
+}
+
+int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
+		  struct kmqtt_session **blocked)
+{
+	return kmqtt_publish_by(&(struct kmqtt_publisher) { .session = from },
+				msg, blocked);
+}
+
+int kmqtt_session_publish(struct kmqtt_session *s, const struct kmqtt_port *port,
+			  struct kmqtt_msg *msg, struct kmqtt_session **blocked)
+{
+	return kmqtt_publish_by(&(struct kmqtt_publisher) { .session = s, .port = port },
+				msg, blocked);
+}
+
+int kmqtt_publish_as(struct kmqtt_session *from, const struct kmqtt_identity *who,
+		     struct kmqtt_msg *msg)
+{
+	return kmqtt_publish_by(&(struct kmqtt_publisher) { .session = from, .who = who },
+				msg, NULL);
 }

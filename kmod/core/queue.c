@@ -457,8 +457,8 @@ static size_t kmqtt_qent_record_len(const struct kmqtt_qent *ent)
 	return kmqtt_delivery_record_len(&d);
 }
 
-int kmqtt_session_take(struct kmqtt_session *s, struct kmqtt_delivery *out,
-		       unsigned int max, size_t *room)
+int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
+		       struct kmqtt_delivery *out, unsigned int max, size_t *room)
 {
 	unsigned int n = 0, expired = 0, fresh = 0;
 	struct kmqtt_qent *ent;
@@ -467,7 +467,7 @@ int kmqtt_session_take(struct kmqtt_session *s, struct kmqtt_delivery *out,
 	int ret = 0;
 
 	spin_lock(&s->lock);
-	while (n < max) {
+	while (n < max && kmqtt_session_has_port(s, port)) {
 		bool again = s->resend;
 		size_t len;
 		u32 left;
@@ -527,12 +527,18 @@ void kmqtt_queue_uncount(struct kmqtt_session *s, const struct kmqtt_msg *msg)
 	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, -bytes);
 }
 
-/* Return: true if the entry must be freed: a later one of its topic is there */
-static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d)
+/*
+ * Return: true if the entry must be freed: a later one of its topic is there, or
+ * its connection is not
+ */
+static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d,
+			     bool late)
 {
 	struct kmqtt_qent *ent = d->ent;
 
 	if (!ent) {
+		if (late)
+			return false;	/* whoever came sends it again */
 		ent = kmqtt_window_find(s, s->ack_mode == KMQTT_ACK_MQTT ?
 					d->packet_id : d->id);
 		if (!ent)
@@ -547,8 +553,8 @@ static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d)
 		kmqtt_window_remove(s, ent);
 	}
 	kmqtt_queue_uncount(s, ent->msg);
-	if (s->dead || (s->policy == KMQTT_POLICY_KEEP_LATEST &&
-			kmqtt_topic_find(s, ent->msg))) {
+	if (s->dead || (late && !ent->qos) ||
+	    (s->policy == KMQTT_POLICY_KEEP_LATEST && kmqtt_topic_find(s, ent->msg))) {
 		s->dropped_messages++;
 		d->ent = ent;
 		return true;
@@ -558,8 +564,8 @@ static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d)
 	return false;
 }
 
-void kmqtt_session_untake(struct kmqtt_session *s, struct kmqtt_delivery *d,
-			  unsigned int count)
+void kmqtt_session_untake(struct kmqtt_session *s, const struct kmqtt_port *port,
+			  struct kmqtt_delivery *d, unsigned int count)
 {
 	unsigned int i;
 
@@ -570,7 +576,7 @@ void kmqtt_session_untake(struct kmqtt_session *s, struct kmqtt_delivery *d,
 		bool gone;
 
 		spin_lock(&s->lock);
-		gone = kmqtt_untake_one(s, &d[i]);
+		gone = kmqtt_untake_one(s, &d[i], !kmqtt_session_has_port(s, port));
 		spin_unlock(&s->lock);
 		if (gone)
 			kmqtt_qent_free(d[i].ent);

@@ -7,9 +7,7 @@
 #include <linux/rbtree.h>
 #include <linux/types.h>
 
-struct kmqtt_msg;
-struct kmqtt_session;
-struct kmqtt_sub_ids;
+#include "core/session.h"
 
 /**
  * enum kmqtt_qent_state - how far a delivery has come
@@ -77,6 +75,25 @@ struct kmqtt_push {
 	bool replay;
 	bool room;
 };
+
+/**
+ * kmqtt_session_has_port() - is it still this port's session? session->lock held
+ *
+ * A session that ended has no port.
+ */
+static inline bool kmqtt_session_has_port(const struct kmqtt_session *session,
+					  const struct kmqtt_port *port)
+{
+	lockdep_assert_held(&session->lock);
+	return rcu_access_pointer(session->port) == port;
+}
+
+/** kmqtt_identity_put() - drop a reference (atomic) */
+void kmqtt_identity_put(struct kmqtt_identity *who);
+
+/** kmqtt_publish_as() - kmqtt_publish() by a session that was @who then */
+int kmqtt_publish_as(struct kmqtt_session *from, const struct kmqtt_identity *who,
+		     struct kmqtt_msg *msg);
 
 /** kmqtt_queue_init() / kmqtt_queue_exit() - cache of entries, at module load */
 int kmqtt_queue_init(void);

@@ -8,10 +8,12 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
+#include <linux/uuid.h>
 
 #include "compat.h"
 #include "core/broker.h"
 #include "core/queue.h"
+#include "core/will.h"
 #include "proto/proto.h"
 #include "proto/topic.h"
 
@@ -53,15 +55,21 @@ static void kmqtt_identity_free_rcu(struct rcu_head *rcu)
 	kfree(who);
 }
 
+void kmqtt_identity_put(struct kmqtt_identity *who)
+{
+	if (refcount_dec_and_test(&who->refs))
+		call_rcu(&who->rcu, kmqtt_identity_free_rcu);
+}
+
 static void kmqtt_session_free_rcu(struct rcu_head *rcu)
 {
 	struct kmqtt_session *s = container_of(rcu, struct kmqtt_session, rcu);
 	struct kmqtt_identity *who = rcu_dereference_protected(s->who, true);
 
-	if (who) {
-		kmqtt_identity_release(who);
-		kfree(who);
-	}
+	/* not by another call_rcu(): the module waits for those of one round */
+	if (who && refcount_dec_and_test(&who->refs))
+		kmqtt_identity_free_rcu(&who->rcu);
+	kmqtt_will_free(s->will);
 	mem_cgroup_put(s->memcg);
 	xa_destroy(&s->rx_qos2);
 	kfree(s);
@@ -96,6 +104,18 @@ static struct kmqtt_port *kmqtt_session_port(struct kmqtt_session *s)
 			lockdep_is_held(&s->broker->sessions_lock));
 }
 
+/* It has no port from now on. Return: the one that it had, or NULL */
+static struct kmqtt_port *kmqtt_session_unplug(struct kmqtt_session *s)
+{
+	struct kmqtt_port *port = kmqtt_session_port(s);
+
+	spin_lock(&s->lock);
+	RCU_INIT_POINTER(s->port, NULL);
+	WRITE_ONCE(s->online, false);
+	spin_unlock(&s->lock);
+	return port;
+}
+
 static void kmqtt_session_arm_expiry(struct kmqtt_session *s)
 {
 	u64 now = ktime_get_boottime_seconds();
@@ -112,21 +132,19 @@ static void kmqtt_session_arm_expiry(struct kmqtt_session *s)
 static void kmqtt_session_end(struct kmqtt_session *s, u8 reason)
 {
 	struct kmqtt_broker *b = s->broker;
-	struct kmqtt_port *port = kmqtt_session_port(s);
+	struct kmqtt_port *port = kmqtt_session_unplug(s);
 	LIST_HEAD(gone);
 
-	lockdep_assert_held(&b->sessions_lock);
 	spin_lock(&s->lock);
 	s->dead = true;
-	s->online = false;
 	spin_unlock(&s->lock);
+	kmqtt_will_lost(s, true);
 
 	rhashtable_remove_fast(&b->sessions, &s->name_link,
 			       kmqtt_session_params_by_name);
 	xa_erase(&b->by_number, s->number);
 	b->session_count--;
 	kmqtt_tree_del_session(&b->tree, s);
-	RCU_INIT_POINTER(s->port, NULL);
 	if (port)
 		port->ops->close(port, reason);
 
@@ -161,6 +179,11 @@ static void kmqtt_session_expire(struct work_struct *work)
 	kmqtt_session_put(s);
 }
 
+static u32 kmqtt_session_longest(const struct kmqtt_broker *b, u32 expiry)
+{
+	return min(expiry, READ_ONCE(b->limits.persistent_client_expiration));
+}
+
 static int kmqtt_params_check(const struct kmqtt_session_params *p)
 {
 	if (p->policy > KMQTT_POLICY_BLOCK || p->max_inflight > U16_MAX)
@@ -192,7 +215,7 @@ static void kmqtt_session_apply(struct kmqtt_session *s,
 	s->max_inflight = p->max_inflight ?:
 			  READ_ONCE(b->limits.max_inflight_messages);
 	s->send_quota = min_t(u32, s->peer_quota, s->max_inflight);
-	s->expiry = min(p->expiry, READ_ONCE(b->limits.persistent_client_expiration));
+	s->expiry = kmqtt_session_longest(b, p->expiry);
 	spin_unlock(&s->lock);
 	if (policy == KMQTT_POLICY_BLOCK && old != KMQTT_POLICY_BLOCK)
 		atomic_inc(&b->blockers);
@@ -225,27 +248,29 @@ static kuid_t kmqtt_identity_owner(const struct kmqtt_identity *who)
 /* sessions_lock held: the peer that was there goes, this one comes. */
 static void kmqtt_session_attach(struct kmqtt_session *s,
 				 struct kmqtt_identity *who,
-				 struct kmqtt_port *port)
+				 struct kmqtt_port *port, struct kmqtt_will *will)
 {
-	struct kmqtt_port *old_port = kmqtt_session_port(s);
+	struct kmqtt_port *old_port = kmqtt_session_unplug(s);
 	struct mem_cgroup *old_memcg = s->memcg;
 	struct kmqtt_identity *old;
 	bool local;
 
 	if (old_port) {
 		kmqtt_session_event(s, KMQTT_EVENT_TAKEOVER, KMQTT_RC_SESSION_TAKEN_OVER);
-		RCU_INIT_POINTER(s->port, NULL);
-		WRITE_ONCE(s->online, false);
+		kmqtt_will_lost(s, false);
 		old_port->ops->close(old_port, KMQTT_RC_SESSION_TAKEN_OVER);
 	}
 	if (cancel_delayed_work(&s->expiry_work))
 		kmqtt_session_put(s);
 	s->expires = 0;
 	who->client_id = s->name;
+	refcount_set(&who->refs, 1);
+	kmqtt_will_replace(s, will, who);
+	/* pairs with kmqtt_publish_allowed(): after the port was unplugged */
 	old = rcu_replace_pointer(s->who, who,
 				  lockdep_is_held(&s->broker->sessions_lock));
 	if (old)
-		call_rcu(&old->rcu, kmqtt_identity_free_rcu);
+		kmqtt_identity_put(old);
 	/* a publisher uses it under RCU, which a memory cgroup outlives */
 	local = s->kind == KMQTT_KIND_LOCAL || s->kind == KMQTT_KIND_NETLINK;
 	WRITE_ONCE(s->memcg, local && current->mm ?
@@ -254,24 +279,33 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 	spin_lock(&s->lock);
 	if (s->ack_mode != KMQTT_ACK_MQTT)
 		kmqtt_window_requeue(s, true);
+	rcu_assign_pointer(s->port, port);
 	spin_unlock(&s->lock);
 	refcount_inc(&s->refs);
-	rcu_assign_pointer(s->port, port);
 	kmqtt_session_event(s, KMQTT_EVENT_ATTACH, 0);
 }
 
 /*
  * The number of the next session, and in @made the name that it gets if it has
- * none. Somebody may have chosen such a name: then it is the one after that.
+ * none. Somebody may have chosen such a name: then it is the one after that. A
+ * remote client may come back to the name that it was given, so that is one
+ * that nobody else can guess (MQTT 5.0, 3.1.3.1).
  */
-static unsigned long kmqtt_session_number(struct kmqtt_broker *b, char *made,
-					  size_t size)
+static unsigned long kmqtt_session_number(struct kmqtt_broker *b, u8 kind,
+					  char *made, size_t size)
 {
 	unsigned long number = b->next_number;
+	uuid_t uuid;
 
 	lockdep_assert_held(&b->sessions_lock);
 	do {
-		snprintf(made, size, "auto-%lu", ++number);
+		number++;
+		if (kind == KMQTT_KIND_REMOTE) {
+			generate_random_uuid(uuid.b);
+			snprintf(made, size, "auto-%pUB", &uuid);
+		} else {
+			snprintf(made, size, "auto-%lu", number);
+		}
 	} while (rhashtable_lookup_fast(&b->sessions, made,
 					kmqtt_session_params_by_name));
 	return number;
@@ -285,18 +319,18 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	u32 max = READ_ONCE(b->limits.max_sessions);
 	unsigned long number;
 	struct kmqtt_session *s;
-	char made[32];
+	char made[sizeof("auto-") + UUID_STRING_LEN];
 	int ret;
 
 	if (max && b->session_count >= max)
 		return ERR_PTR(-ENOSPC);
-	number = kmqtt_session_number(b, made, sizeof(made));
+	number = kmqtt_session_number(b, p->kind, made, sizeof(made));
 	s = kzalloc(struct_size(s, name, strlen(p->name ?: made) + 1),
 		    GFP_KERNEL_ACCOUNT);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	memcpy(s->name, p->name ?: made, strlen(p->name ?: made) + 1);
-	s->ever_named = p->name;
+	s->ever_named = p->name || p->kind == KMQTT_KIND_REMOTE;
 	s->broker = b;
 	s->kind = p->kind;
 	s->ack_mode = p->ack_mode;
@@ -310,7 +344,7 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	INIT_LIST_HEAD(&s->queue);
 	INIT_LIST_HEAD(&s->inflight);
 	INIT_LIST_HEAD(&s->subs);
-	xa_init_flags(&s->rx_qos2, XA_FLAGS_LOCK_BH);
+	xa_init(&s->rx_qos2);
 	init_waitqueue_head(&s->space);
 	INIT_DELAYED_WORK(&s->expiry_work, kmqtt_session_expire);
 	refcount_set(&s->refs, 1);
@@ -340,8 +374,11 @@ static bool kmqtt_session_may_take(const struct kmqtt_session *s,
 				   const struct kmqtt_session_params *p,
 				   const struct kmqtt_identity *who)
 {
-	return s->kind == p->kind && s->ever_named &&
-	       (p->privileged || uid_eq(s->owner, kmqtt_identity_owner(who)));
+	if (s->kind != p->kind || !s->ever_named)
+		return false;
+	/* a client that was let in is who it says; no user of this machine owns it */
+	return s->kind == KMQTT_KIND_REMOTE || p->privileged ||
+	       uid_eq(s->owner, kmqtt_identity_owner(who));
 }
 
 struct kmqtt_session *
@@ -351,10 +388,14 @@ kmqtt_session_open(struct kmqtt_broker *b, const struct kmqtt_session_params *p,
 {
 	struct kmqtt_session *s = NULL;
 	int ret = kmqtt_params_check(p);
+	struct kmqtt_will *will;
 
 	*present = false;
 	if (ret)
 		return ERR_PTR(ret);
+	will = kmqtt_will_new(p);
+	if (IS_ERR(will))
+		return ERR_CAST(will);
 	mutex_lock(&b->sessions_lock);
 	if (b->dying) {
 		s = ERR_PTR(-ESHUTDOWN);
@@ -377,9 +418,11 @@ kmqtt_session_open(struct kmqtt_broker *b, const struct kmqtt_session_params *p,
 	if (IS_ERR(s))
 		goto out;
 	kmqtt_session_apply(s, p);
-	kmqtt_session_attach(s, who, port);
+	kmqtt_session_attach(s, who, port, will);
 out:
 	mutex_unlock(&b->sessions_lock);
+	if (IS_ERR(s))
+		kmqtt_will_free(will);
 	return s;
 }
 
@@ -390,10 +433,10 @@ void kmqtt_session_detach(struct kmqtt_session *s, struct kmqtt_port *port,
 
 	mutex_lock(&b->sessions_lock);
 	if (!s->dead && kmqtt_session_port(s) == port) {
-		RCU_INIT_POINTER(s->port, NULL);
-		WRITE_ONCE(s->online, false);
+		kmqtt_session_unplug(s);
 		wake_up_all(&s->space);
 		kmqtt_session_event(s, KMQTT_EVENT_DETACH, reason);
+		kmqtt_will_lost(s, false);
 		if (!s->expiry || !s->ever_named) {
 			kmqtt_session_end(s, reason);
 		} else if (s->expiry != U32_MAX) {
@@ -403,6 +446,35 @@ void kmqtt_session_detach(struct kmqtt_session *s, struct kmqtt_port *port,
 	}
 	mutex_unlock(&b->sessions_lock);
 	kmqtt_session_put(s);
+}
+
+int kmqtt_session_set_expiry(struct kmqtt_session *s, struct kmqtt_port *port,
+			     u32 expiry)
+{
+	int ret = -ESTALE;
+
+	spin_lock(&s->lock);
+	if (kmqtt_session_has_port(s, port)) {
+		s->expiry = kmqtt_session_longest(s->broker, expiry);
+		ret = 0;
+	}
+	spin_unlock(&s->lock);
+	return ret;
+}
+
+bool kmqtt_session_info(struct kmqtt_session *s, struct kmqtt_port_info *info)
+{
+	struct kmqtt_port *port;
+	bool known;
+
+	memset(info, 0, sizeof(*info));
+	rcu_read_lock();
+	port = rcu_dereference(s->port);
+	known = port && port->ops->info;
+	if (known)
+		port->ops->info(port, info);
+	rcu_read_unlock();
+	return known;
 }
 
 void kmqtt_session_kill(struct kmqtt_session *s, u8 reason)
@@ -440,10 +512,12 @@ struct kmqtt_session *kmqtt_session_next(struct kmqtt_broker *b,
 	return s;
 }
 
-void kmqtt_session_set_online(struct kmqtt_session *s, bool online)
+void kmqtt_session_set_online(struct kmqtt_session *s,
+			      const struct kmqtt_port *port, bool online)
 {
 	spin_lock(&s->lock);
-	WRITE_ONCE(s->online, online && !s->dead);
+	if (kmqtt_session_has_port(s, port))
+		WRITE_ONCE(s->online, online);
 	spin_unlock(&s->lock);
 	if (!online)
 		kmqtt_queue_space(s);

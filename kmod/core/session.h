@@ -7,6 +7,13 @@
  * QoS 2 messages that came in. It lives while a port is attached or until its
  * session expiry interval ends (MQTT 5.0, 4.1).
  *
+ * A port may lose its session to another one at any time while it works: a
+ * client that comes back is often faster than the end of its old connection.
+ * What a port does to the queue and the windows therefore says which port it is,
+ * and is decided under session->lock: if the session is not its own any more,
+ * nothing happens. A port frees itself only when it has stopped, so the address
+ * tells them apart. Where the port is not asked for, it does no harm to come late.
+ *
  * All functions are called from process context; those that are marked
  * (atomic) may also be called under rcu_read_lock() or a spinlock.
  *
@@ -34,7 +41,9 @@
 
 struct kmqtt_broker;
 struct kmqtt_port;
+struct kmqtt_port_info;
 struct kmqtt_qent;
+struct kmqtt_will;
 
 /**
  * struct kmqtt_port_ops - what a session may ask of its port
@@ -45,10 +54,13 @@ struct kmqtt_qent;
  *		It has been detached already. Process context under
  *		broker->sessions_lock: must not sleep for long nor call back into
  *		the session's functions; a connection queues its teardown
+ * @info:	optional: what it knows of its peer. Under rcu_read_lock(), must not
+ *		sleep; @info is zeroed
  */
 struct kmqtt_port_ops {
 	void (*wake)(struct kmqtt_port *port);
 	void (*close)(struct kmqtt_port *port, u8 reason);
+	void (*info)(struct kmqtt_port *port, struct kmqtt_port_info *info);
 };
 
 /**
@@ -59,6 +71,28 @@ struct kmqtt_port_ops {
  */
 struct kmqtt_port {
 	const struct kmqtt_port_ops *ops;
+};
+
+/**
+ * struct kmqtt_port_info - what a port knows of its peer, for show
+ * @address:	where the peer is, NUL terminated, or empty
+ * @listener:	where it came in, NUL terminated, or empty
+ * @version:	protocol level: 3, 4 or 5; 0: not MQTT
+ * @keepalive:	keep alive in seconds, 0: none
+ * @packets_received: MQTT packets of this connection, likewise below
+ * @packets_sent: see above
+ * @bytes_received: see above
+ * @bytes_sent:	see above
+ */
+struct kmqtt_port_info {
+	char address[64];
+	char listener[64];
+	u8 version;
+	u16 keepalive;
+	u64 packets_received;
+	u64 packets_sent;
+	u64 bytes_received;
+	u64 bytes_sent;
 };
 
 /**
@@ -174,6 +208,12 @@ static inline size_t kmqtt_delivery_record_len(const struct kmqtt_delivery *d)
  * @max_queued_messages: 0: the switch's default
  * @max_queued_bytes: 0: the switch's default
  * @max_inflight: 0: the switch's default
+ * @will:	will message (MQTT 5.0, 3.1.2.5), or NULL: none; allocated without
+ *		expiry. The session takes a reference of its own if it is opened; the
+ *		message must not be published otherwise
+ * @will_delay:	will delay interval in seconds (MQTT 5.0, 3.1.3.2.2)
+ * @will_expiry: message expiry interval of the will, 0: none; it counts from when
+ *		the will is published (MQTT 5.0, 3.1.3.2.4)
  */
 struct kmqtt_session_params {
 	const char *name;
@@ -187,11 +227,15 @@ struct kmqtt_session_params {
 	u32 max_queued_messages;
 	u64 max_queued_bytes;
 	u32 max_inflight;
+	struct kmqtt_msg *will;
+	u32 will_delay;
+	u32 will_expiry;
 };
 
 /**
  * struct kmqtt_session - see the head of this file
- * @port:	RCU; NULL while nobody is attached
+ * @port:	RCU; NULL while nobody is attached; written under sessions_lock and
+ *		@lock, so that either will do to read it
  * @broker:	its switch
  * @lock:	protects all below up to @counters
  * @queue:	struct kmqtt_qent that wait to be taken, in order
@@ -212,6 +256,7 @@ struct kmqtt_session_params {
  * @rx_qos2:	packet identifiers of QoS 2 messages that came in and wait for
  *		their PUBREL (MQTT 5.0, 4.3.3), each a value entry
  * @rx_qos2_count: how many
+ * @will:	what is to be published when the peer is lost, or NULL
  * @online:	deliver QoS 0
  * @dead:	it has left the table; nothing is pushed any more
  * @space:	woken when a full session with KMQTT_POLICY_BLOCK has room
@@ -258,6 +303,7 @@ struct kmqtt_session {
 	u32 sent;
 	u32 rx_qos2_count;
 	struct xarray rx_qos2;
+	struct kmqtt_will *will;
 	bool online;
 	bool dead;
 
@@ -308,7 +354,10 @@ struct kmqtt_session {
  *		reason 0x8E (session taken over)
  * @present:	out: it was there and was kept (session present)
  *
- * A session that is attached is offline until kmqtt_session_set_online().
+ * A session that is attached is offline until kmqtt_session_set_online(); one
+ * with KMQTT_ACK_MQTT needs kmqtt_session_resume() before.
+ * A session of KMQTT_KIND_REMOTE belongs to whoever is let in under its name, and
+ * gets a name that nobody guesses if it has none: it may be come back to.
  * A port that has an unnamed session and wants a named one opens that and then
  * detaches from the first; both refer to the port in between.
  * Return: the session with a reference for the port; ERR_PTR: -ENOMEM, -EACCES
@@ -321,7 +370,10 @@ kmqtt_session_open(struct kmqtt_broker *broker,
 		   struct kmqtt_identity *who, struct kmqtt_port *port,
 		   bool *present);
 
-/** kmqtt_session_tune() - change all but name, kind and clean. Return: 0, -EINVAL */
+/**
+ * kmqtt_session_tune() - change all but name, kind, clean and will
+ * Return: 0, -EINVAL, -ESHUTDOWN (ended)
+ */
 int kmqtt_session_tune(struct kmqtt_session *session,
 		       const struct kmqtt_session_params *params);
 
@@ -336,6 +388,34 @@ int kmqtt_session_tune(struct kmqtt_session *session,
  */
 void kmqtt_session_detach(struct kmqtt_session *session,
 			  struct kmqtt_port *port, u8 reason);
+
+/**
+ * kmqtt_session_will_drop() - the peer says good-bye: its will is not published
+ *
+ * DISCONNECT with reason code 0 (MQTT 5.0, 3.14.4), before kmqtt_session_detach().
+ * Nothing happens if another @port has the session by now. (atomic)
+ */
+void kmqtt_session_will_drop(struct kmqtt_session *session,
+			     struct kmqtt_port *port);
+
+/**
+ * kmqtt_session_set_expiry() - DISCONNECT changes the session expiry interval
+ * @session:	session
+ * @port:	its port
+ * @expiry:	seconds, U32_MAX: never; not more than persistent_client_expiration
+ *
+ * Whether that is allowed (MQTT 5.0, 3.14.2.2.2) is the port's to know. (atomic)
+ * Return: 0; -ESTALE: nothing happened, another port has it or it ended.
+ */
+int kmqtt_session_set_expiry(struct kmqtt_session *session,
+			     struct kmqtt_port *port, u32 expiry);
+
+/**
+ * kmqtt_session_info() - ask its port who is there (atomic)
+ * Return: false: nobody is, or it has nothing to tell; @info is zeroed then
+ */
+bool kmqtt_session_info(struct kmqtt_session *session,
+			struct kmqtt_port_info *info);
 
 /** kmqtt_session_kill() - end it now; its port gets ->close(reason) */
 void kmqtt_session_kill(struct kmqtt_session *session, u8 reason);
@@ -366,8 +446,13 @@ void kmqtt_sessions_end_all(struct kmqtt_broker *broker);
 /** kmqtt_session_params_by_name - how broker->sessions is hashed */
 extern const struct rhashtable_params kmqtt_session_params_by_name;
 
-/** kmqtt_session_set_online() - does the port take QoS 0 now? (atomic) */
-void kmqtt_session_set_online(struct kmqtt_session *session, bool online);
+/**
+ * kmqtt_session_set_online() - does the port take QoS 0 now? (atomic)
+ *
+ * Nothing happens if another @port has the session by now.
+ */
+void kmqtt_session_set_online(struct kmqtt_session *session,
+			      const struct kmqtt_port *port, bool online);
 
 /**
  * kmqtt_session_subscribe() - checks rules, subscribes, queues retained messages
@@ -389,6 +474,7 @@ int kmqtt_session_unsubscribe(struct kmqtt_session *session, const u8 *filter,
 /**
  * kmqtt_session_take() - what is to be delivered next
  * @session:	session
+ * @port:	who takes: nothing if another port has the session by now
  * @out:	filled in order; each must be given to kmqtt_delivery_put()
  * @max:	entries at @out
  * @room:	in: bytes that may be taken, counted as records of /dev/kmqtt; out:
@@ -400,16 +486,19 @@ int kmqtt_session_unsubscribe(struct kmqtt_session *session, const u8 *filter,
  * (atomic)
  */
 int kmqtt_session_take(struct kmqtt_session *session,
-		       struct kmqtt_delivery *out, unsigned int max,
+		       const struct kmqtt_port *port, struct kmqtt_delivery *out, unsigned int max,
 		       size_t *room);
 
 /**
  * kmqtt_session_untake() - give back what could not be delivered after all
  *
  * @d[0..count) are the last that were taken, in order; they go back to where
- * they came from, as if they had not been taken. (atomic)
+ * they came from, as if they had not been taken. If another @port has the session
+ * by now, that one sends again what is in flight; QoS 0 was for a connection that
+ * is lost and goes with it. (atomic)
  */
 void kmqtt_session_untake(struct kmqtt_session *session,
+			  const struct kmqtt_port *port,
 			  struct kmqtt_delivery *d, unsigned int count);
 
 /** kmqtt_session_pending() - would take() return something? (atomic) */
@@ -421,37 +510,55 @@ u64 kmqtt_session_dropped(struct kmqtt_session *session);
 /**
  * kmqtt_session_ack_id() - KMQTT_ACK_MANUAL: done with a delivery
  * @up_to: and with all that were taken before it
+ *
+ * The process that lost its session may come late: what it was given has had a
+ * new number since, and no number comes twice.
  * Return: 0 or -ENOENT (atomic)
  */
 int kmqtt_session_ack_id(struct kmqtt_session *session, u64 id, bool up_to);
 
 /**
  * kmqtt_session_puback() - KMQTT_ACK_MQTT: PUBACK came (MQTT 5.0, 4.3.2)
+ * @session:	session
+ * @port:	whose peer sent it
  * @packet_id:	its packet identifier
- * @reason:	its reason code
- * Return: 0, -ENOENT unknown, -EPROTO if it is not a QoS 1 delivery (atomic)
+ * @reason:	its reason code; 0x80 and above: refused, and not sent again
+ *		(MQTT 5.0, 4.4)
+ *
+ * This and what follows of acknowledgements: (atomic)
+ * Return: 0, -ENOENT unknown, -EPROTO if it is not a QoS 1 delivery, -ESTALE if
+ * another port has the session by now: the packet is to be ignored.
  */
-int kmqtt_session_puback(struct kmqtt_session *session, u16 packet_id, u8 reason);
+int kmqtt_session_puback(struct kmqtt_session *session,
+			 const struct kmqtt_port *port, u16 packet_id, u8 reason);
 
 /**
  * kmqtt_session_pubrec() - PUBREC came (MQTT 5.0, 4.3.3)
- * Return: 1: a PUBREL has to be sent; 0: @reason ended it; -ENOENT, -EPROTO
+ * Return: 1: a PUBREL has to be sent; 0: @reason ended it; -ENOENT, -EPROTO,
+ * -ESTALE
  */
-int kmqtt_session_pubrec(struct kmqtt_session *session, u16 packet_id, u8 reason);
+int kmqtt_session_pubrec(struct kmqtt_session *session,
+			 const struct kmqtt_port *port, u16 packet_id, u8 reason);
 
-/** kmqtt_session_pubcomp() - PUBCOMP came. Return: 0, -ENOENT, -EPROTO */
-int kmqtt_session_pubcomp(struct kmqtt_session *session, u16 packet_id, u8 reason);
+/** kmqtt_session_pubcomp() - PUBCOMP came. Return: 0, -ENOENT, -EPROTO, -ESTALE */
+int kmqtt_session_pubcomp(struct kmqtt_session *session,
+			  const struct kmqtt_port *port, u16 packet_id, u8 reason);
 
 /**
  * kmqtt_session_forget() - a delivery that the port cannot send (too large for
  *	its peer): it counts as dropped and frees its packet identifier (atomic)
+ *
+ * @d is still to be put. If another @port has the session by now, that one may
+ * be able to send it: then it stays in flight.
  */
 void kmqtt_session_forget(struct kmqtt_session *session,
+			  const struct kmqtt_port *port,
 			  const struct kmqtt_delivery *d);
 
 /**
  * kmqtt_session_resume() - KMQTT_ACK_MQTT: the peer is back
  * @session:	session
+ * @port:	its port; nothing happens if another one has it by now
  * @send_quota:	the peer's receive maximum, 1 to 65535
  * @peer_kept:	the peer has kept its session: what is in flight is sent again
  *		with DUP, and PUBREL where PUBREC has come (MQTT 5.0, 4.4);
@@ -459,15 +566,50 @@ void kmqtt_session_forget(struct kmqtt_session *session,
  *
  * Called before set_online(); also resets rx_qos2 unless @peer_kept.
  */
-void kmqtt_session_resume(struct kmqtt_session *session, u16 send_quota,
+void kmqtt_session_resume(struct kmqtt_session *session,
+			  const struct kmqtt_port *port, u16 send_quota,
 			  bool peer_kept);
 
 /**
- * kmqtt_session_rx_qos2() - a QoS 2 PUBLISH came in (MQTT 5.0, 4.3.3)
- * Return: 1: new, publish it and send PUBREC; 0: seen before, send PUBREC only;
- * -ENOMEM
+ * kmqtt_session_publish() - kmqtt_publish() by a port
+ * @session:	its session
+ * @port:	the port
+ * @msg:	message; the caller keeps its reference
+ * @blocked:	as for kmqtt_publish()
+ *
+ * Whoever takes a session over may be another user: what the one before him sent
+ * must not pass for his. Return: as kmqtt_publish(); -ESTALE: another port has
+ * the session by now, and nothing happened.
  */
-int kmqtt_session_rx_qos2(struct kmqtt_session *session, u16 packet_id);
+int kmqtt_session_publish(struct kmqtt_session *session,
+			  const struct kmqtt_port *port, struct kmqtt_msg *msg,
+			  struct kmqtt_session **blocked);
+
+/**
+ * kmqtt_session_rx_known() - has this QoS 2 message come before? (atomic)
+ *
+ * Asked when it begins to come, to spare the rest; kmqtt_session_rx_qos2() decides.
+ */
+static inline bool kmqtt_session_rx_known(struct kmqtt_session *session, u16 packet_id)
+{
+	return xa_load(&session->rx_qos2, packet_id);
+}
+
+/**
+ * kmqtt_session_rx_qos2() - a QoS 2 PUBLISH came in (MQTT 5.0, 4.3.3)
+ *
+ * To be called when the whole message is there, right before it is published: if
+ * a connection breaks before that, the client sends the message again on its next
+ * one, which may have the session before this one's end is known, and must not be
+ * told then that the message has arrived. For the same reason a port that has to
+ * wait (-EAGAIN) calls kmqtt_session_rx_release() and, when it tries again, this;
+ * if rx_release says -ESTALE, the client was told, and the message has to be
+ * published without waiting.
+ * Return: 1: new, publish it and send PUBREC; 0: seen before, send PUBREC only;
+ * -ENOMEM; -ESTALE: another port has the session by now, do neither.
+ */
+int kmqtt_session_rx_qos2(struct kmqtt_session *session,
+			  const struct kmqtt_port *port, u16 packet_id);
 
 /**
  * kmqtt_session_packet_id() - a packet identifier that no delivery has, for a
@@ -477,7 +619,8 @@ int kmqtt_session_rx_qos2(struct kmqtt_session *session, u16 packet_id);
  */
 u16 kmqtt_session_packet_id(struct kmqtt_session *session);
 
-/** kmqtt_session_rx_release() - PUBREL came. Return: 0 or -ENOENT */
-int kmqtt_session_rx_release(struct kmqtt_session *session, u16 packet_id);
+/** kmqtt_session_rx_release() - PUBREL came. Return: 0, -ENOENT, -ESTALE */
+int kmqtt_session_rx_release(struct kmqtt_session *session,
+			     const struct kmqtt_port *port, u16 packet_id);
 
 #endif

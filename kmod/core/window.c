@@ -3,6 +3,7 @@
  * The windows of a session: deliveries that wait for their acknowledgement,
  * and QoS 2 messages that came in and wait for their PUBREL (MQTT 5.0, 4.3).
  */
+#include <linux/err.h>
 #include <linux/rbtree.h>
 #include <linux/xarray.h>
 
@@ -168,19 +169,36 @@ int kmqtt_session_ack_id(struct kmqtt_session *s, u64 id, bool up_to)
 	return 0;
 }
 
-int kmqtt_session_puback(struct kmqtt_session *s, u16 packet_id, u8 reason)
+/*
+ * What an acknowledgement is about: a delivery that was sent on this connection,
+ * by whoever has the session now. session->lock held.
+ * Return: it, or ERR_PTR(): -ESTALE, -ENOENT, -EPROTO
+ */
+static struct kmqtt_qent *kmqtt_window_acked(struct kmqtt_session *s,
+					     const struct kmqtt_port *port,
+					     u16 packet_id, u8 qos)
+{
+	struct kmqtt_qent *ent;
+
+	if (!kmqtt_session_has_port(s, port))
+		return ERR_PTR(-ESTALE);
+	ent = kmqtt_window_find(s, packet_id);
+	if (!ent)
+		return ERR_PTR(-ENOENT);
+	return ent->qos != qos || ent->unsent ? ERR_PTR(-EPROTO) : ent;
+}
+
+int kmqtt_session_puback(struct kmqtt_session *s, const struct kmqtt_port *port,
+			 u16 packet_id, u8 reason)
 {
 	struct kmqtt_qent *ent;
 	bool more = false;
-	int ret = 0;
+	int ret;
 
 	spin_lock(&s->lock);
-	ent = kmqtt_window_find(s, packet_id);
-	if (!ent)
-		ret = -ENOENT;
-	else if (ent->qos != 1 || ent->unsent)
-		ret = -EPROTO;
-	else
+	ent = kmqtt_window_acked(s, port, packet_id, 1);
+	ret = PTR_ERR_OR_ZERO(ent);
+	if (!ret)
 		more = kmqtt_window_finish(s, ent, reason);
 	spin_unlock(&s->lock);
 	if (!ret)
@@ -188,18 +206,18 @@ int kmqtt_session_puback(struct kmqtt_session *s, u16 packet_id, u8 reason)
 	return ret;
 }
 
-int kmqtt_session_pubrec(struct kmqtt_session *s, u16 packet_id, u8 reason)
+int kmqtt_session_pubrec(struct kmqtt_session *s, const struct kmqtt_port *port,
+			 u16 packet_id, u8 reason)
 {
 	struct kmqtt_qent *ent;
 	bool more = false;
-	int ret = 0;
+	int ret;
 
 	spin_lock(&s->lock);
-	ent = kmqtt_window_find(s, packet_id);
-	if (!ent) {
-		ret = -ENOENT;
-	} else if (ent->qos != 2 || ent->unsent) {
-		ret = -EPROTO;
+	ent = kmqtt_window_acked(s, port, packet_id, 2);
+	ret = PTR_ERR_OR_ZERO(ent);
+	if (ret) {
+		/* nothing */
 	} else if (reason < 0x80) {
 		ent->state = KMQTT_QENT_RELEASED;
 		ret = 1;
@@ -212,22 +230,22 @@ int kmqtt_session_pubrec(struct kmqtt_session *s, u16 packet_id, u8 reason)
 	return ret;
 }
 
-int kmqtt_session_pubcomp(struct kmqtt_session *s, u16 packet_id, u8 reason)
+int kmqtt_session_pubcomp(struct kmqtt_session *s, const struct kmqtt_port *port,
+			  u16 packet_id, u8 reason)
 {
 	struct kmqtt_qent *ent;
 	bool more = false;
-	int ret = 0;
+	int ret;
 
 	/* 0x92, packet identifier not found: it was completed before */
 	if (reason == KMQTT_RC_PACKET_ID_NOT_FOUND)
 		reason = 0;
 	spin_lock(&s->lock);
-	ent = kmqtt_window_find(s, packet_id);
-	if (!ent)
-		ret = -ENOENT;
-	else if (ent->qos != 2 || ent->state != KMQTT_QENT_RELEASED)
+	ent = kmqtt_window_acked(s, port, packet_id, 2);
+	ret = PTR_ERR_OR_ZERO(ent);
+	if (!ret && ent->state != KMQTT_QENT_RELEASED)
 		ret = -EPROTO;
-	else
+	if (!ret)
 		more = kmqtt_window_finish(s, ent, reason);
 	spin_unlock(&s->lock);
 	if (!ret)
@@ -235,12 +253,17 @@ int kmqtt_session_pubcomp(struct kmqtt_session *s, u16 packet_id, u8 reason)
 	return ret;
 }
 
-void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_delivery *d)
+void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_port *port,
+			  const struct kmqtt_delivery *d)
 {
 	struct kmqtt_qent *ent = NULL;
 	bool more = false;
 
 	spin_lock(&s->lock);
+	if (!d->ent && !kmqtt_session_has_port(s, port)) {
+		spin_unlock(&s->lock);
+		return;
+	}
 	s->dropped_messages++;
 	kmqtt_queue_uncount(s, d->msg);
 	if (!d->ent)
@@ -253,14 +276,17 @@ void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_delivery *
 	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
 }
 
-void kmqtt_session_resume(struct kmqtt_session *s, u16 send_quota, bool peer_kept)
+void kmqtt_session_resume(struct kmqtt_session *s, const struct kmqtt_port *port,
+			  u16 send_quota, bool peer_kept)
 {
 	struct kmqtt_qent *ent, *next;
 	LIST_HEAD(gone);
 
-	if (!peer_kept)
-		xa_destroy(&s->rx_qos2);
 	spin_lock(&s->lock);
+	if (!kmqtt_session_has_port(s, port)) {
+		spin_unlock(&s->lock);
+		return;
+	}
 	s->peer_quota = send_quota;
 	s->send_quota = min_t(u32, send_quota, s->max_inflight);
 	if (peer_kept) {
@@ -274,6 +300,7 @@ void kmqtt_session_resume(struct kmqtt_session *s, u16 send_quota, bool peer_kep
 		spin_unlock(&s->lock);
 		return;
 	}
+	xa_destroy(&s->rx_qos2);
 	s->rx_qos2_count = 0;
 	s->resend = NULL;
 	list_for_each_entry_safe(ent, next, &s->inflight, link) {
@@ -289,23 +316,37 @@ void kmqtt_session_resume(struct kmqtt_session *s, u16 send_quota, bool peer_kep
 	kmqtt_qent_free_list(&gone);
 }
 
-int kmqtt_session_rx_qos2(struct kmqtt_session *s, u16 packet_id)
+int kmqtt_session_rx_qos2(struct kmqtt_session *s, const struct kmqtt_port *port,
+			  u16 packet_id)
 {
-	void *old;
+	int ret = 1;
 
-	if (xa_load(&s->rx_qos2, packet_id))
-		return 0;
-	old = xa_store_bh(&s->rx_qos2, packet_id, xa_mk_value(1), GFP_KERNEL);
-	if (xa_is_err(old))
-		return xa_err(old);
-	WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count + 1);
-	return 1;
+	spin_lock(&s->lock);
+	if (!kmqtt_session_has_port(s, port))
+		ret = -ESTALE;
+	else if (xa_load(&s->rx_qos2, packet_id))
+		ret = 0;
+	else if (xa_is_err(xa_store(&s->rx_qos2, packet_id, xa_mk_value(1),
+				    GFP_ATOMIC | __GFP_NOWARN)))
+		ret = -ENOMEM;
+	else
+		WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count + 1);
+	spin_unlock(&s->lock);
+	return ret;
 }
 
-int kmqtt_session_rx_release(struct kmqtt_session *s, u16 packet_id)
+int kmqtt_session_rx_release(struct kmqtt_session *s, const struct kmqtt_port *port,
+			     u16 packet_id)
 {
-	if (!xa_erase_bh(&s->rx_qos2, packet_id))
-		return -ENOENT;
-	WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count - 1);
-	return 0;
+	int ret = 0;
+
+	spin_lock(&s->lock);
+	if (!kmqtt_session_has_port(s, port))
+		ret = -ESTALE;
+	else if (!xa_erase(&s->rx_qos2, packet_id))
+		ret = -ENOENT;
+	else
+		WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count - 1);
+	spin_unlock(&s->lock);
+	return ret;
 }

@@ -30,7 +30,7 @@ static void kmqtt_file_wake(struct kmqtt_port *port)
 	struct kmqtt_ring *ring = smp_load_acquire(&f->ring); /* whole after set-up */
 
 	if (ring && !READ_ONCE(f->closed) &&
-	    !kmqtt_ring_fill(ring, READ_ONCE(f->session),
+	    !kmqtt_ring_fill(ring, READ_ONCE(f->session), port,
 			     READ_ONCE(f->report_drops), KMQTT_RING_WAKE_BUDGET))
 		return;
 	/*
@@ -258,10 +258,10 @@ static ssize_t kmqtt_file_take_drops(struct kmqtt_file *f,
  * Hand out what was taken. What cannot be put, for whatever reason, goes back:
  * the reader loses nothing. Return: as above
  */
-static ssize_t kmqtt_file_put(struct kmqtt_session *session,
-			      struct kmqtt_delivery *d, unsigned int count,
-			      struct iov_iter *to)
+static ssize_t kmqtt_file_put(struct kmqtt_file *f, struct kmqtt_delivery *d,
+			      unsigned int count, struct iov_iter *to)
 {
+	struct kmqtt_session *session = f->session;
 	bool ack = session->ack_mode == KMQTT_ACK_MANUAL;
 	ssize_t done = 0, len;
 	unsigned int i;
@@ -269,7 +269,7 @@ static ssize_t kmqtt_file_put(struct kmqtt_session *session,
 	for (i = 0; i < count; i++) {
 		len = kmqtt_record_write(&d[i], ack, to);
 		if (len < 0) {
-			kmqtt_session_untake(session, d + i, count - i);
+			kmqtt_session_untake(session, &f->port, d + i, count - i);
 			return done ?: len;
 		}
 		kmqtt_delivery_put(&d[i]);
@@ -294,10 +294,10 @@ static ssize_t kmqtt_file_take(struct kmqtt_file *f, struct iov_iter *to)
 	do {
 		size_t room = iov_iter_count(to);
 
-		count = kmqtt_session_take(session, d, KMQTT_READ_BATCH, &room);
+		count = kmqtt_session_take(session, &f->port, d, KMQTT_READ_BATCH, &room);
 		if (count <= 0)
 			return done ?: count;
-		len = kmqtt_file_put(session, d, count, to);
+		len = kmqtt_file_put(f, d, count, to);
 		if (len < 0)
 			return done ?: len;
 		done += len;
@@ -355,7 +355,7 @@ static __poll_t kmqtt_file_poll_ring(struct kmqtt_file *f, struct kmqtt_ring *ri
 
 again:
 	if (!READ_ONCE(f->closed))
-		kmqtt_ring_fill(ring, READ_ONCE(f->session),
+		kmqtt_ring_fill(ring, READ_ONCE(f->session), &f->port,
 				READ_ONCE(f->report_drops), ring->size);
 	if (READ_ONCE(ring->dead))
 		mask |= EPOLLERR;
@@ -438,7 +438,7 @@ static int kmqtt_open(struct inode *inode, struct file *filp)
 		kfree(f);
 		return err;
 	}
-	kmqtt_session_set_online(f->session, true);
+	kmqtt_session_set_online(f->session, &f->port, true);
 	f->net = get_net_track(net, &f->ns_tracker, GFP_KERNEL);
 	filp->private_data = f;
 	filp->f_mode |= FMODE_NOWAIT;

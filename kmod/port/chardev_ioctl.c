@@ -103,7 +103,7 @@ static int kmqtt_file_name(struct kmqtt_file *f, const struct cred *cred,
 	f->first = first;
 	f->named = true;
 	WRITE_ONCE(f->session, session);
-	kmqtt_session_set_online(session, true);
+	kmqtt_session_set_online(session, &f->port, true);
 	kmqtt_session_detach(first, &f->port, 0);
 	return 0;
 }

@@ -143,7 +143,7 @@ static int kmqtt_nl_deliver_one(struct kmqtt_nl_socket *ns,
 	if (IS_ERR(skb)) {
 		if (PTR_ERR(skb) != -EMSGSIZE)
 			return PTR_ERR(skb);
-		kmqtt_session_forget(ns->session, d);
+		kmqtt_session_forget(ns->session, &ns->port, d);
 		return 0;
 	}
 	if (!kmqtt_nl_has_room(ns, skb->truesize)) {
@@ -168,7 +168,7 @@ static unsigned int kmqtt_nl_deliver_batch(struct kmqtt_nl_socket *ns, int *err)
 	size_t room = SIZE_MAX;
 	int i, n;
 
-	n = kmqtt_session_take(ns->session, d, ARRAY_SIZE(d), &room);
+	n = kmqtt_session_take(ns->session, &ns->port, d, ARRAY_SIZE(d), &room);
 	ns->dropped += kmqtt_session_dropped(ns->session);
 	for (i = 0; i < n; i++) {
 		*err = kmqtt_nl_deliver_one(ns, &d[i]);
@@ -177,7 +177,7 @@ static unsigned int kmqtt_nl_deliver_batch(struct kmqtt_nl_socket *ns, int *err)
 		kmqtt_delivery_put(&d[i]);
 	}
 	if (i < n)
-		kmqtt_session_untake(ns->session, d + i, n - i);
+		kmqtt_session_untake(ns->session, &ns->port, d + i, n - i);
 	return max(i, 0);
 }
 
@@ -310,7 +310,7 @@ static struct kmqtt_nl_socket *kmqtt_nl_socket_new(struct genl_info *info,
 		queue_rcu_work(kmqtt_wq, &ns->release);
 		return ERR_PTR(err);
 	}
-	kmqtt_session_set_online(ns->session, true);
+	kmqtt_session_set_online(ns->session, &ns->port, true);
 	return ns;
 put:
 	sock_put(sk);

@@ -157,7 +157,8 @@ static void kmqtt_ring_iter(struct kmqtt_ring *ring, struct kvec *vec,
  * differ, what does not fit goes back.
  */
 static void kmqtt_ring_put(struct kmqtt_ring *ring, struct kmqtt_session *session,
-			   struct kmqtt_delivery *d, unsigned int count, size_t room)
+			   const struct kmqtt_port *port, struct kmqtt_delivery *d,
+			   unsigned int count, size_t room)
 {
 	bool ack = session->ack_mode == KMQTT_ACK_MANUAL;
 	struct iov_iter iter;
@@ -169,7 +170,7 @@ static void kmqtt_ring_put(struct kmqtt_ring *ring, struct kmqtt_session *sessio
 		ssize_t len = kmqtt_record_write(&d[i], ack, &iter);
 
 		if (len < 0) {
-			kmqtt_session_untake(session, d + i, count - i);
+			kmqtt_session_untake(session, port, d + i, count - i);
 			break;
 		}
 		kmqtt_delivery_put(&d[i]);
@@ -181,19 +182,20 @@ static void kmqtt_ring_put(struct kmqtt_ring *ring, struct kmqtt_session *sessio
 
 /* A message that is longer than the whole ring can never go there. */
 static void kmqtt_ring_skip(const struct kmqtt_ring *ring,
-			    struct kmqtt_session *session)
+			    struct kmqtt_session *session,
+			    const struct kmqtt_port *port)
 {
 	struct kmqtt_delivery d;
 	size_t room = SIZE_MAX;
 
-	if (kmqtt_session_take(session, &d, 1, &room) != 1)
+	if (kmqtt_session_take(session, port, &d, 1, &room) != 1)
 		return;
 	/* a full queue's policy may have put another one in its place */
 	if (kmqtt_delivery_record_len(&d) <= ring->size) {
-		kmqtt_session_untake(session, &d, 1);
+		kmqtt_session_untake(session, port, &d, 1);
 		return;
 	}
-	kmqtt_session_forget(session, &d);
+	kmqtt_session_forget(session, port, &d);
 	kmqtt_delivery_put(&d);
 }
 
@@ -219,7 +221,8 @@ static void kmqtt_ring_put_drops(struct kmqtt_ring *ring, size_t *room)
  * it, which @flags tells.
  */
 static bool kmqtt_ring_fill_batch(struct kmqtt_ring *ring,
-				  struct kmqtt_session *session, bool report,
+				  struct kmqtt_session *session,
+				  const struct kmqtt_port *port, bool report,
 				  size_t *budget, u32 *flags)
 {
 	struct kmqtt_delivery d[KMQTT_RING_BATCH];
@@ -238,20 +241,20 @@ static bool kmqtt_ring_fill_batch(struct kmqtt_ring *ring,
 		kmqtt_ring_put_drops(ring, &room);
 	room = min(room, *budget);
 	left = room;
-	count = kmqtt_session_take(session, d, KMQTT_RING_BATCH, &left);
+	count = kmqtt_session_take(session, port, d, KMQTT_RING_BATCH, &left);
 	if (count == -EMSGSIZE && room == ring->size) {
-		kmqtt_ring_skip(ring, session);
+		kmqtt_ring_skip(ring, session, port);
 		return true;
 	}
 	if (count > 0)
-		kmqtt_ring_put(ring, session, d, count, room);
+		kmqtt_ring_put(ring, session, port, d, count, room);
 	*budget -= min_t(u64, *budget, ring->producer - before);
 	*flags = count && ring->producer == before ? KMQTT_RING_MORE : 0;
 	return count && !*flags;
 }
 
 bool kmqtt_ring_fill(struct kmqtt_ring *ring, struct kmqtt_session *session,
-		     bool report, size_t budget)
+		     const struct kmqtt_port *port, bool report, size_t budget)
 {
 	u32 flags = 0;
 	u64 before;
@@ -265,7 +268,7 @@ bool kmqtt_ring_fill(struct kmqtt_ring *ring, struct kmqtt_session *session,
 		if (ring->dead)
 			flags = KMQTT_RING_ERROR;
 		else
-			while (kmqtt_ring_fill_batch(ring, session, report,
+			while (kmqtt_ring_fill_batch(ring, session, port, report,
 						     &budget, &flags))
 				;
 		WRITE_ONCE(ring->kernel->dropped,

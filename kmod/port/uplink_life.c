@@ -227,7 +227,7 @@ static void kmqtt_uplink_ended(struct kmqtt_uplink *up, struct kmqtt_link *link)
 	const struct kmqtt_conn *conn = &link->x.conn;
 	bool wanted = up->bounce || up->next_sock || !up->want_up;
 
-	kmqtt_session_set_online(up->session, false);
+	kmqtt_session_set_online(up->session, &up->port, false);
 	kmqtt_uplink_ended_event(up, link);
 	kmqtt_uplink_count(up, KMQTT_UPSTAT(packets_received), conn->packets_received);
 	kmqtt_uplink_count(up, KMQTT_UPSTAT(packets_sent), conn->packets_sent);

@@ -142,13 +142,13 @@ static int kmqtt_link_connack(struct kmqtt_link *link, const struct kmqtt_fixed 
 		mutex_unlock(&up->lock);
 		return ret;
 	}
-	kmqtt_session_resume(link->x.session, link->server_receive_max, kept);
+	kmqtt_session_resume(link->x.session, &up->port, link->server_receive_max, kept);
 	kmqtt_upsubs_connected(up, kept);
 	link->connected = true;
 	link->up_since = jiffies;
 	kmqtt_link_show(link, ack.session_present, ack.props.topic_alias_max);
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_UP);
-	kmqtt_session_set_online(link->x.session, true);
+	kmqtt_session_set_online(link->x.session, &up->port, true);
 	if (!kept)
 		kmqtt_uptopic_subscribe_all(up, true);
 	mutex_unlock(&up->lock);

@@ -47,7 +47,7 @@ struct kmqtt_aliases {
  * @packet_id:	as it came
  * @qos:	as it came
  * @reason:	with which it is acknowledged
- * @open:	QoS 2: its packet identifier is taken, but it is not answered yet
+ * @known:	QoS 2: the session knows its packet identifier
  */
 struct kmqtt_inpub {
 	struct kmqtt_msg *msg;
@@ -56,7 +56,7 @@ struct kmqtt_inpub {
 	u16 packet_id;
 	u8 qos;
 	u8 reason;
-	bool open;
+	bool known;
 };
 
 /**
@@ -156,8 +156,9 @@ struct kmqtt_msg *kmqtt_xchg_alloc(struct kmqtt_xchg *x, const struct kmqtt_publ
 /**
  * kmqtt_xchg_publish() - the message is whole: into the switch with it
  *
- * Sets @x->pub.reason. Return: 0; -EAGAIN: a subscriber whose policy blocks
- * publishers has no room; the connection is kicked when it has.
+ * Sets @x->pub.reason. If another connection has the session by now, there is
+ * nothing to be answered any more. Return: 0; -EAGAIN: a subscriber whose policy
+ * blocks publishers has no room; the connection is kicked when it has.
  */
 int kmqtt_xchg_publish(struct kmqtt_xchg *x);
 
@@ -170,7 +171,8 @@ void kmqtt_xchg_answer(struct kmqtt_xchg *x);
 /**
  * kmqtt_xchg_drop() - forget a PUBLISH that is being received
  *
- * One that was not published comes again: it must not pass for a duplicate.
+ * One that was not published comes again, and does not pass for a duplicate: the
+ * session knows a packet identifier only from right before it is published.
  */
 void kmqtt_xchg_drop(struct kmqtt_xchg *x);
 

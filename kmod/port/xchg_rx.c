@@ -63,23 +63,15 @@ int kmqtt_xchg_topic_in(struct kmqtt_xchg *x, const struct kmqtt_publish *pub,
 
 int kmqtt_xchg_begin(struct kmqtt_xchg *x, const struct kmqtt_publish *pub, bool *fresh)
 {
-	int ret;
-
 	x->pub.msg = NULL;
 	x->pub.packet_id = pub->packet_id;
 	x->pub.qos = pub->qos;
 	x->pub.reason = 0;
-	*fresh = true;
-	if (pub->qos < 2)
-		return 0;
-	ret = kmqtt_session_rx_qos2(x->session, pub->packet_id);
-	if (ret < 0)
-		return KMQTT_RC_QUOTA_EXCEEDED;
-	*fresh = ret;
-	x->pub.open = ret;
+	x->pub.known = pub->qos == 2 && kmqtt_session_rx_known(x->session, pub->packet_id);
+	*fresh = !x->pub.known;
 	/* 3.x knows no such limit; there 65535 identifiers are one */
-	if (ret && x->conn.version == KMQTT_V5 &&
-	    READ_ONCE(x->session->rx_qos2_count) > x->receive_max)
+	if (pub->qos == 2 && *fresh && x->conn.version == KMQTT_V5 &&
+	    READ_ONCE(x->session->rx_qos2_count) >= x->receive_max)
 		return KMQTT_RC_RECEIVE_MAXIMUM_EXCEEDED;
 	return 0;
 }
@@ -113,19 +105,49 @@ struct kmqtt_msg *kmqtt_xchg_alloc(struct kmqtt_xchg *x, const struct kmqtt_publ
 	return NULL;
 }
 
+/* A QoS 2 message that counts as arrived. Return: 1: new; 0: not so; -errno */
+static int kmqtt_xchg_arrived(struct kmqtt_xchg *x)
+{
+	int ret = kmqtt_session_rx_qos2(x->session, x->port, x->pub.packet_id);
+
+	x->pub.known = ret >= 0;
+	return ret;
+}
+
+/* Takes it for one that did not arrive. Return: 0 or -ESTALE */
+static int kmqtt_xchg_not_arrived(struct kmqtt_xchg *x)
+{
+	x->pub.known = false;
+	return kmqtt_session_rx_release(x->session, x->port, x->pub.packet_id);
+}
+
+/* What became of it. */
+static void kmqtt_xchg_result(struct kmqtt_inpub *pub, int error)
+{
+	if (error == -ESTALE)
+		pub->qos = 0;	/* the connection that has the session answers */
+	else if (error == -EACCES)
+		pub->reason = KMQTT_RC_NOT_AUTHORIZED;
+	else if (error < 0)
+		pub->reason = KMQTT_RC_QUOTA_EXCEEDED;
+}
+
 /* Said only when the message is where it belongs. */
 void kmqtt_xchg_answer(struct kmqtt_xchg *x)
 {
 	struct kmqtt_inpub *pub = &x->pub;
-	u8 reason = x->conn.version == KMQTT_V5 ? pub->reason : 0;
+	u8 reason;
 
-	pub->open = false;
 	pub->msg = NULL;
+	/* one that goes nowhere has arrived nevertheless, and may come again */
+	if (pub->qos == 2 && pub->reason < 0x80 && !pub->known)
+		kmqtt_xchg_result(pub, kmqtt_xchg_arrived(x));
+	reason = x->conn.version == KMQTT_V5 ? pub->reason : 0;
 	if (pub->qos == 1) {
 		kmqtt_xchg_send_ack(x, KMQTT_PUBACK, pub->packet_id, reason);
 	} else if (pub->qos == 2) {
-		if (reason >= 0x80)
-			kmqtt_session_rx_release(x->session, pub->packet_id);
+		if (reason >= 0x80 && pub->known)
+			kmqtt_xchg_not_arrived(x);
 		kmqtt_xchg_send_ack(x, KMQTT_PUBREC, pub->packet_id, reason);
 	}
 }
@@ -150,6 +172,28 @@ static void kmqtt_xchg_unblock(struct kmqtt_xchg *x)
 	kmqtt_session_put(blocked);
 }
 
+/* Return: as kmqtt_publish(), and -EEXIST, -ENOMEM, -ESTALE */
+static int kmqtt_xchg_try(struct kmqtt_xchg *x, struct kmqtt_session **blocked)
+{
+	struct kmqtt_inpub *pub = &x->pub;
+	int ret;
+
+	if (pub->qos == 2) {
+		ret = kmqtt_xchg_arrived(x);
+		if (ret <= 0)
+			return ret ?: -EEXIST;
+	}
+	ret = kmqtt_session_publish(x->session, x->port, pub->msg, blocked);
+	if (ret != -EAGAIN || pub->qos < 2)
+		return ret;
+	if (kmqtt_xchg_not_arrived(x) != -ESTALE)
+		return ret;
+	/* the client is told by its new connection that it has arrived */
+	kmqtt_session_put(*blocked);
+	*blocked = NULL;
+	return kmqtt_publish(x->session, pub->msg, NULL);
+}
+
 int kmqtt_xchg_publish(struct kmqtt_xchg *x)
 {
 	struct kmqtt_session *blocked = NULL;
@@ -157,7 +201,7 @@ int kmqtt_xchg_publish(struct kmqtt_xchg *x)
 
 	do {
 		kmqtt_xchg_unblock(x);
-		ret = kmqtt_publish(x->session, x->pub.msg, &blocked);
+		ret = kmqtt_xchg_try(x, &blocked);
 		if (ret != -EAGAIN)
 			break;
 		x->pub.blocked = blocked;
@@ -166,10 +210,8 @@ int kmqtt_xchg_publish(struct kmqtt_xchg *x)
 	} while (!kmqtt_session_full(blocked));
 	if (ret == -EAGAIN)
 		return ret;
-	if (ret == -EACCES)
-		x->pub.reason = KMQTT_RC_NOT_AUTHORIZED;
-	else if (ret < 0)
-		x->pub.reason = KMQTT_RC_QUOTA_EXCEEDED;
+	if (ret < 0 && ret != -EEXIST)
+		kmqtt_xchg_result(&x->pub, ret);
 	else if (!ret && x->server)
 		x->pub.reason = KMQTT_RC_NO_MATCHING_SUBSCRIBERS;
 	return 0;
@@ -183,21 +225,18 @@ bool kmqtt_xchg_waits(const struct kmqtt_xchg *x)
 void kmqtt_xchg_drop(struct kmqtt_xchg *x)
 {
 	kmqtt_xchg_unblock(x);
-	if (x->pub.open)
-		kmqtt_session_rx_release(x->session, x->pub.packet_id);
-	x->pub.open = false;
 	x->pub.msg = NULL;
 }
 
 static int kmqtt_xchg_puback(struct kmqtt_xchg *x, const struct kmqtt_ack_packet *ack)
 {
-	int ret = kmqtt_session_puback(x->session, ack->packet_id, ack->reason);
+	int ret = kmqtt_session_puback(x->session, x->port, ack->packet_id, ack->reason);
 
 	/* a QoS 2 message goes out with QoS 1 if the peer has no more */
 	if (ret == -EPROTO && x->max_qos == 1) {
-		ret = kmqtt_session_pubrec(x->session, ack->packet_id, ack->reason);
+		ret = kmqtt_session_pubrec(x->session, x->port, ack->packet_id, ack->reason);
 		if (ret == 1)
-			ret = kmqtt_session_pubcomp(x->session, ack->packet_id, 0);
+			ret = kmqtt_session_pubcomp(x->session, x->port, ack->packet_id, 0);
 	}
 	if (ack->reason >= 0x80 && x->ops->refused)
 		x->ops->refused(x, ack->packet_id, ack->reason);
@@ -206,10 +245,12 @@ static int kmqtt_xchg_puback(struct kmqtt_xchg *x, const struct kmqtt_ack_packet
 
 static int kmqtt_xchg_pubrec(struct kmqtt_xchg *x, const struct kmqtt_ack_packet *ack)
 {
-	int ret = kmqtt_session_pubrec(x->session, ack->packet_id, ack->reason);
+	int ret = kmqtt_session_pubrec(x->session, x->port, ack->packet_id, ack->reason);
 
 	if (ret == -EPROTO)
 		return KMQTT_RC_PROTOCOL_ERROR;
+	if (ret == -ESTALE)
+		return 0;
 	if (ack->reason < 0x80)
 		kmqtt_xchg_send_ack(x, KMQTT_PUBREL, ack->packet_id,
 				    ret == -ENOENT ? KMQTT_RC_PACKET_ID_NOT_FOUND : 0);
@@ -231,12 +272,14 @@ int kmqtt_xchg_ack(struct kmqtt_xchg *x, const struct kmqtt_fixed *f, const u8 *
 	case KMQTT_PUBREC:
 		return kmqtt_xchg_pubrec(x, &ack);
 	case KMQTT_PUBREL:
-		ret = kmqtt_session_rx_release(x->session, ack.packet_id);
+		ret = kmqtt_session_rx_release(x->session, x->port, ack.packet_id);
+		if (ret == -ESTALE)
+			return 0;
 		kmqtt_xchg_send_ack(x, KMQTT_PUBCOMP, ack.packet_id,
 				    ret ? KMQTT_RC_PACKET_ID_NOT_FOUND : 0);
 		return 0;
 	default:
-		ret = kmqtt_session_pubcomp(x->session, ack.packet_id, ack.reason);
+		ret = kmqtt_session_pubcomp(x->session, x->port, ack.packet_id, ack.reason);
 		return ret == -EPROTO ? KMQTT_RC_PROTOCOL_ERROR : 0;
 	}
 }

@@ -109,9 +109,9 @@ static bool kmqtt_xchg_too_large(const struct kmqtt_xchg *x,
 static void kmqtt_xchg_downgraded(struct kmqtt_xchg *x, const struct kmqtt_delivery *d)
 {
 	if (d->qos == 1)
-		kmqtt_session_puback(x->session, d->packet_id, 0);
-	else if (kmqtt_session_pubrec(x->session, d->packet_id, 0) == 1)
-		kmqtt_session_pubcomp(x->session, d->packet_id, 0);
+		kmqtt_session_puback(x->session, x->port, d->packet_id, 0);
+	else if (kmqtt_session_pubrec(x->session, x->port, d->packet_id, 0) == 1)
+		kmqtt_session_pubcomp(x->session, x->port, d->packet_id, 0);
 }
 
 static void kmqtt_xchg_head(const struct kmqtt_xchg *x, const struct kmqtt_delivery *d,
@@ -195,7 +195,7 @@ static bool kmqtt_xchg_one(struct kmqtt_xchg *x, struct kmqtt_tx *tx, struct kmq
 	} else {
 		if (x->ops->unsent)
 			x->ops->unsent(x, ret);
-		kmqtt_session_forget(x->session, d);
+		kmqtt_session_forget(x->session, x->port, d);
 	}
 	kmqtt_delivery_put(d);
 	return false;
@@ -209,11 +209,11 @@ static int kmqtt_xchg_take(struct kmqtt_xchg *x, struct kmqtt_tx *tx)
 	size_t room = KMQTT_TX_BYTES - tx->bytes;
 	int n;
 
-	n = kmqtt_session_take(x->session, tx->d + tx->nd, max, &room);
+	n = kmqtt_session_take(x->session, x->port, tx->d + tx->nd, max, &room);
 	if (n == -EMSGSIZE && !tx->nd) {
 		/* one that is larger than a batch goes alone */
 		room = SIZE_MAX;
-		n = kmqtt_session_take(x->session, tx->d, 1, &room);
+		n = kmqtt_session_take(x->session, x->port, tx->d, 1, &room);
 	}
 	return n;
 }

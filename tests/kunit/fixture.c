@@ -119,7 +119,7 @@ struct kmqtt_peer *kmqtt_peer_open(struct kunit *test,
 	KUNIT_ASSERT_NOT_NULL(test, peer);
 	list_add_tail(&peer->link, &k->peers);
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, params), 0);
-	kmqtt_session_set_online(peer->s, true);
+	kmqtt_session_set_online(peer->s, &peer->port, true);
 	return peer;
 }
 
@@ -181,7 +181,7 @@ int kmqtt_peer_take(struct kmqtt_peer *peer, struct kmqtt_delivery *d)
 {
 	size_t room = SIZE_MAX;
 
-	return kmqtt_session_take(peer->s, d, 1, &room);
+	return kmqtt_session_take(peer->s, &peer->port, d, 1, &room);
 }
 
 bool kmqtt_delivery_is(const struct kmqtt_delivery *d, const char *payload)

@@ -284,13 +284,13 @@ static void tracker_waits_for_uplinks(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(one, &d), 1);
 	id = d.packet_id;
 	kmqtt_delivery_put(&d);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(one->s, id, 0x10), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(one->s, &one->port, id, 0x10), 0);
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(two, &d), 1);
 	id = d.packet_id;
 	kmqtt_delivery_put(&d);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(two->s, id, 0), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(two->s, &two->port, id, 0), 1);
 	KUNIT_EXPECT_FALSE(test, kmqtt_tracker_idle(t));
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(two->s, id, 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(two->s, &two->port, id, 0), 0);
 	KUNIT_EXPECT_TRUE(test, kmqtt_tracker_idle(t));
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->reason), 0x10);
 	kmqtt_tracker_put(t);

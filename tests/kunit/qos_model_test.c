@@ -90,7 +90,7 @@ static void model_send(struct model *m)
 
 	if (m->down.count + 4 > MODEL_WIRE)
 		return;
-	n = kmqtt_session_take(m->peer->s, d, want, &room);
+	n = kmqtt_session_take(m->peer->s, &m->peer->port, d, want, &room);
 	if (n <= 0)
 		return;
 	keep = rnd(m, 3) ? n : rnd(m, n + 1);
@@ -102,7 +102,7 @@ static void model_send(struct model *m)
 				 model_number(&d[i]));
 		kmqtt_delivery_put(&d[i]);
 	}
-	kmqtt_session_untake(m->peer->s, d + keep, n - keep);
+	kmqtt_session_untake(m->peer->s, &m->peer->port, d + keep, n - keep);
 }
 
 /* The application behind the client has it. */
@@ -146,10 +146,10 @@ static void model_receive(struct model *m)
 	if (m->down.count == MODEL_WIRE || !wire_get(&m->up, &p))
 		return;
 	if (p.type == KMQTT_PUBACK)
-		ret = kmqtt_session_puback(m->peer->s, p.id, 0);
+		ret = kmqtt_session_puback(m->peer->s, &m->peer->port, p.id, 0);
 	else if (p.type == KMQTT_PUBCOMP)
-		ret = kmqtt_session_pubcomp(m->peer->s, p.id, 0);
-	else if (kmqtt_session_pubrec(m->peer->s, p.id, 0) == 1)
+		ret = kmqtt_session_pubcomp(m->peer->s, &m->peer->port, p.id, 0);
+	else if (kmqtt_session_pubrec(m->peer->s, &m->peer->port, p.id, 0) == 1)
 		wire_put(&m->down, KMQTT_PUBREL, 0, p.id, 0);
 	else
 		ret = -EPROTO;
@@ -162,11 +162,11 @@ static void model_reconnect(struct model *m)
 	m->up.count = 0;
 	m->down.count = 0;
 	m->quota = 1 + rnd(m, 12);
-	kmqtt_session_set_online(m->peer->s, false);
+	kmqtt_session_set_online(m->peer->s, &m->peer->port, false);
 	if (rnd(m, 2))
 		model_publish(m);
-	kmqtt_session_resume(m->peer->s, m->quota, true);
-	kmqtt_session_set_online(m->peer->s, true);
+	kmqtt_session_resume(m->peer->s, &m->peer->port, m->quota, true);
+	kmqtt_session_set_online(m->peer->s, &m->peer->port, true);
 }
 
 static void model_step(struct model *m)

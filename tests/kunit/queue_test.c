@@ -212,7 +212,7 @@ static void block_only_for_who_gets_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try_publish(test, NULL, "t", "3"), 0);
 	KUNIT_EXPECT_EQ(test, try_publish(test, NULL, "u", "3"), -EAGAIN);
 
-	kmqtt_session_set_online(peer->s, false);
+	kmqtt_session_set_online(peer->s, &peer->port, false);
 	KUNIT_EXPECT_NE(test, try_publish(test, NULL, "u", "3"), -EAGAIN);
 }
 
@@ -236,7 +236,7 @@ static void queue_waits_for_the_absent(struct kunit *test)
 {
 	struct kmqtt_peer *peer = reader(test, 0, 0, 0);
 
-	kmqtt_session_set_online(peer->s, false);
+	kmqtt_session_set_online(peer->s, &peer->port, false);
 	kmqtt_peer_publish(test, NULL, "t", "zero", 0);
 	kmqtt_peer_publish(test, NULL, "t", "one", 1);
 	peer->s->queue_qos0 = true;
@@ -288,10 +288,10 @@ static void take_has_room(struct kunit *test)
 	publish(test, "t", "3");
 	each = KMQTT_REC_SIZE(1, 0, 1);
 	room = each - 1;
-	KUNIT_EXPECT_EQ(test, kmqtt_session_take(peer->s, d, 4, &room), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_take(peer->s, &peer->port, d, 4, &room), -EMSGSIZE);
 	KUNIT_EXPECT_EQ(test, room, each - 1);
 	room = 2 * each + 1;
-	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, d, 4, &room), 2);
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, &peer->port, d, 4, &room), 2);
 	KUNIT_EXPECT_EQ(test, room, 1);
 	for (i = 0; i < 2; i++)
 		kmqtt_delivery_put(&d[i]);
@@ -308,10 +308,10 @@ static void untake_restores_order(struct kunit *test)
 	publish(test, "t", "1");
 	publish(test, "t", "2");
 	publish(test, "t", "3");
-	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, d, 3, &room), 3);
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, &peer->port, d, 3, &room), 3);
 	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(peer->s));
 	kmqtt_delivery_put(&d[0]);
-	kmqtt_session_untake(peer->s, d + 1, 2);
+	kmqtt_session_untake(peer->s, &peer->port, d + 1, 2);
 	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(peer->s));
 	KUNIT_EXPECT_EQ(test, peer->s->queued, 2);
 	KUNIT_EXPECT_EQ(test, peer->s->delivered_messages, 1);
@@ -334,7 +334,7 @@ static void untake_keeps_latest(struct kunit *test)
 	publish(test, "t", "1");
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
 	publish(test, "t", "2");
-	kmqtt_session_untake(peer->s, &d, 1);
+	kmqtt_session_untake(peer->s, &peer->port, &d, 1);
 	kmqtt_peer_expect(test, peer, "2");
 	kmqtt_peer_expect_none(test, peer);
 }

@@ -103,7 +103,7 @@ static void unnamed_gets_a_name(struct kunit *test)
 	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, &named), 0);
 	KUNIT_EXPECT_PTR_NE(test, peer->s, first);
-	kmqtt_session_set_online(peer->s, true);
+	kmqtt_session_set_online(peer->s, &peer->port, true);
 	kmqtt_session_detach(first, &peer->port, 0);
 	KUNIT_EXPECT_EQ(test, peer->closes, 0);
 	KUNIT_EXPECT_EQ(test, kmqtt_kunit_broker(test)->session_count, 1);
@@ -356,9 +356,9 @@ static void sessions_come_and_go_in_a_storm(struct kunit *test)
 		kmqtt_peer_subscribe(test, peer, "$share/g/storm/#", 1, 3);
 		usleep_range(100, 200);
 		room = SIZE_MAX;
-		n = kmqtt_session_take(peer->s, d, 8, &room);
+		n = kmqtt_session_take(peer->s, &peer->port, d, 8, &room);
 		KUNIT_EXPECT_GE(test, n, 0);
-		kmqtt_session_untake(peer->s, d + n / 2, n - n / 2);
+		kmqtt_session_untake(peer->s, &peer->port, d + n / 2, n - n / 2);
 		for (n /= 2; n-- > 0;)
 			kmqtt_delivery_put(&d[n]);
 		if (i % 5 == 0)

@@ -69,14 +69,14 @@ static void qos1_window(struct kunit *test)
 	kmqtt_peer_expect_none(test, peer);
 	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(peer->s));
 	atomic_set(&peer->wakes, 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, two, 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, two, 0), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, two, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, two, 0), -ENOENT);
 	take(test, peer, "3", false);
 	take(test, peer, "0", false);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, one, 0), -EPROTO);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, one, 0), -EPROTO);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, one, 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, one, 0), -EPROTO);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, one, 0), -EPROTO);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, one, 0), 0);
 	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 1);
 }
 
@@ -88,18 +88,18 @@ static void qos2_handshake(struct kunit *test)
 	publish(test, "1", 2);
 	publish(test, "2", 2);
 	id = take(test, peer, "1", false);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, id, 0), -EPROTO);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, id, 0), -EPROTO);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, id, 0), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, id, 0), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, id, 0), 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, id, 0), -ENOENT);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, id, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, id, 0), -EPROTO);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, id, 0), -EPROTO);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id, 0), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id, 0), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, id, 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, id, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id, 0), -ENOENT);
 
 	/* a PUBREC that refuses ends it (MQTT 5.0, 4.3.3) */
 	id = take(test, peer, "2", false);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, id, 0x97), 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, id, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id, 0x97), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id, 0), -ENOENT);
 	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 0);
 }
 
@@ -111,10 +111,10 @@ static void qos2_late_refusal(struct kunit *test)
 
 	publish(test, "1", 2);
 	id = take(test, peer, "1", false);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, id, 0), 1);
-	kmqtt_session_resume(peer->s, 2, true);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id, 0), 1);
+	kmqtt_session_resume(peer->s, &peer->port, 2, true);
 	take_pubrel(test, peer, id);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, id,
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, id,
 						    KMQTT_RC_PACKET_ID_NOT_FOUND), 0);
 	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 0);
 }
@@ -150,24 +150,24 @@ static void resume_sends_again(struct kunit *test)
 	id[0] = take(test, peer, "1", false);
 	id[1] = take(test, peer, "2", false);
 	id[2] = take(test, peer, "3", false);
-	kmqtt_session_pubrec(peer->s, id[1], 0);
+	kmqtt_session_pubrec(peer->s, &peer->port, id[1], 0);
 
-	kmqtt_session_set_online(peer->s, false);
-	kmqtt_session_resume(peer->s, 10, true);
-	kmqtt_session_set_online(peer->s, true);
+	kmqtt_session_set_online(peer->s, &peer->port, false);
+	kmqtt_session_resume(peer->s, &peer->port, 10, true);
+	kmqtt_session_set_online(peer->s, &peer->port, true);
 	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(peer->s));
 	KUNIT_EXPECT_EQ(test, take(test, peer, "1", true), id[0]);
 	/* an acknowledgement for what was not sent on this connection */
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, id[2], 0), -EPROTO);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id[2], 0), -EPROTO);
 	take_pubrel(test, peer, id[1]);
 	KUNIT_EXPECT_EQ(test, take(test, peer, "3", true), id[2]);
 	id[3] = take(test, peer, "4", false);
 	KUNIT_EXPECT_NE(test, id[3], id[0]);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, id[0], 0), 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, id[1], 0), 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, id[2], 0), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, id[2], 0), 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, id[3], 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, id[0], 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, id[1], 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id[2], 0), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, id[2], 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, id[3], 0), 0);
 	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 0);
 	KUNIT_EXPECT_EQ(test, peer->s->sent, 0);
 }
@@ -184,19 +184,19 @@ static void resume_with_smaller_window(struct kunit *test)
 	id[0] = take(test, peer, "1", false);
 	id[1] = take(test, peer, "2", false);
 	id[2] = take(test, peer, "3", false);
-	kmqtt_session_pubrec(peer->s, id[0], 0);
+	kmqtt_session_pubrec(peer->s, &peer->port, id[0], 0);
 
-	kmqtt_session_resume(peer->s, 1, true);
+	kmqtt_session_resume(peer->s, &peer->port, 1, true);
 	take_pubrel(test, peer, id[0]);
-	kmqtt_session_pubcomp(peer->s, id[0], 0);
+	kmqtt_session_pubcomp(peer->s, &peer->port, id[0], 0);
 	take(test, peer, "2", true);
 	kmqtt_peer_expect_none(test, peer);
 	atomic_set(&peer->wakes, 0);
-	kmqtt_session_puback(peer->s, id[1], 0);
+	kmqtt_session_puback(peer->s, &peer->port, id[1], 0);
 	KUNIT_EXPECT_GE_MSG(test, atomic_read(&peer->wakes), 1,
 			    "what waits to be sent again needs a wake-up too");
 	take(test, peer, "3", true);
-	kmqtt_session_puback(peer->s, id[2], 0);
+	kmqtt_session_puback(peer->s, &peer->port, id[2], 0);
 	KUNIT_EXPECT_EQ(test, peer->s->sent, 0);
 }
 
@@ -213,11 +213,11 @@ static void resume_starts_anew(struct kunit *test)
 	take(test, peer, "1", false);
 	id = take(test, peer, "2", false);
 	take(test, peer, "3", false);
-	kmqtt_session_pubrec(peer->s, id, 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, 7), 1);
+	kmqtt_session_pubrec(peer->s, &peer->port, id, 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 7), 1);
 
-	kmqtt_session_resume(peer->s, 3, false);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, 7), 1);
+	kmqtt_session_resume(peer->s, &peer->port, 3, false);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 7), 1);
 	take(test, peer, "1", false);
 	take(test, peer, "3", false);
 	take(test, peer, "4", false);
@@ -235,19 +235,19 @@ static void untake_of_what_is_in_flight(struct kunit *test)
 	publish(test, "1", 1);
 	publish(test, "2", 2);
 	publish(test, "3", 1);
-	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, d, 2, &room), 2);
-	kmqtt_session_untake(peer->s, d, 2);
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, &peer->port, d, 2, &room), 2);
+	kmqtt_session_untake(peer->s, &peer->port, d, 2);
 	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 0);
 	KUNIT_EXPECT_EQ(test, peer->s->queued, 3);
 	id = take(test, peer, "1", false);
 
 	/* what is sent again is given back too, and comes again as DUP */
-	kmqtt_session_resume(peer->s, 2, true);
+	kmqtt_session_resume(peer->s, &peer->port, 2, true);
 	room = SIZE_MAX;
-	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, d, 2, &room), 2);
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, &peer->port, d, 2, &room), 2);
 	KUNIT_EXPECT_TRUE(test, d[0].dup);
 	KUNIT_EXPECT_FALSE(test, d[1].dup);
-	kmqtt_session_untake(peer->s, d, 2);
+	kmqtt_session_untake(peer->s, &peer->port, d, 2);
 	KUNIT_EXPECT_EQ(test, take(test, peer, "1", true), id);
 	take(test, peer, "2", false);
 	kmqtt_peer_expect_none(test, peer);
@@ -262,7 +262,7 @@ static void forget_frees_the_window(struct kunit *test)
 	publish(test, "1", 1);
 	publish(test, "2", 1);
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
-	kmqtt_session_forget(peer->s, &d);
+	kmqtt_session_forget(peer->s, &peer->port, &d);
 	kmqtt_delivery_put(&d);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 1);
 	take(test, peer, "2", false);
@@ -283,7 +283,7 @@ static void forget_with_manual_acknowledgement(struct kunit *test)
 	publish(test, "1", 1);
 	publish(test, "2", 1);
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
-	kmqtt_session_forget(peer->s, &d);
+	kmqtt_session_forget(peer->s, &peer->port, &d);
 	kmqtt_delivery_put(&d);
 	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 0);
 	kmqtt_peer_expect(test, peer, "2");
@@ -300,7 +300,7 @@ static void tune_keeps_the_receive_maximum(struct kunit *test)
 	};
 	struct kmqtt_peer *peer = client(test, 20);
 
-	kmqtt_session_resume(peer->s, 1, true);
+	kmqtt_session_resume(peer->s, &peer->port, 1, true);
 	KUNIT_ASSERT_EQ(test, kmqtt_session_tune(peer->s, &params), 0);
 	publish(test, "1", 1);
 	publish(test, "2", 1);
@@ -313,17 +313,17 @@ static void qos2_in(struct kunit *test)
 {
 	struct kmqtt_peer *peer = client(test, 1);
 
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, 1), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, 65535), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, 1), 0);
-	kmqtt_session_resume(peer->s, 1, true);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, 1), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 1), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 65535), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 1), 0);
+	kmqtt_session_resume(peer->s, &peer->port, 1, true);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 1), 0);
 	KUNIT_EXPECT_EQ(test, peer->s->rx_qos2_count, 2);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(peer->s, 1), 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(peer->s, 1), -ENOENT);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, 1), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(peer->s, &peer->port, 1), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(peer->s, &peer->port, 1), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 1), 1);
 	KUNIT_EXPECT_EQ(test, peer->s->rx_qos2_count, 2);
-	kmqtt_session_resume(peer->s, 1, false);
+	kmqtt_session_resume(peer->s, &peer->port, 1, false);
 	KUNIT_EXPECT_EQ(test, peer->s->rx_qos2_count, 0);
 }
 
@@ -347,7 +347,7 @@ static void manual_acknowledgement(struct kunit *test)
 	publish(test, "2", 1);
 	publish(test, "3", 1);
 	publish(test, "4", 1);
-	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, d, 3, &room), 3);
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, &peer->port, d, 3, &room), 3);
 	for (i = 0; i < 3; i++)
 		kmqtt_delivery_put(&d[i]);
 	kmqtt_peer_expect_none(test, peer);
@@ -360,7 +360,7 @@ static void manual_acknowledgement(struct kunit *test)
 	again = kmqtt_peer_open(test, &params);
 	KUNIT_EXPECT_TRUE(test, again->present);
 	room = SIZE_MAX;
-	KUNIT_ASSERT_EQ(test, kmqtt_session_take(again->s, d, 3, &room), 3);
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(again->s, &again->port, d, 3, &room), 3);
 	KUNIT_EXPECT_TRUE(test, kmqtt_delivery_is(&d[0], "1") && d[0].dup);
 	KUNIT_EXPECT_TRUE(test, kmqtt_delivery_is(&d[1], "3") && d[1].dup);
 	KUNIT_EXPECT_TRUE(test, kmqtt_delivery_is(&d[2], "4") && !d[2].dup);
