@@ -27,6 +27,10 @@ struct kmqtt_broker;
  * @KMQTT_EVENT_UPLINK_MALFORMED: malformed packet or protocol error; reason
  * @KMQTT_EVENT_UPLINK_SUBACK:	the server refused a filter; reason
  * @KMQTT_EVENT_UPLINK_PUBACK:	the server refused a publish; reason
+ * @KMQTT_EVENT_CLIENT_REFUSED:	an MQTT client was not let in; reason; text is its
+ *				address
+ * @KMQTT_EVENT_CLIENT_MALFORMED: an MQTT client was closed for what it sent; reason;
+ *				text is its address
  */
 enum kmqtt_event_type {
 	KMQTT_EVENT_ATTACH = 1,
@@ -44,6 +48,8 @@ enum kmqtt_event_type {
 	KMQTT_EVENT_UPLINK_MALFORMED = 13,
 	KMQTT_EVENT_UPLINK_SUBACK = 14,
 	KMQTT_EVENT_UPLINK_PUBACK = 15,
+	KMQTT_EVENT_CLIENT_REFUSED = 16,
+	KMQTT_EVENT_CLIENT_MALFORMED = 17,
 };
 
 /**

@@ -69,6 +69,12 @@ void kmqtt_conn_finish(struct kmqtt_conn *conn)
 	kmqtt_conn_kick(conn);
 }
 
+void kmqtt_conn_unhold(struct kmqtt_conn *conn)
+{
+	clear_bit(KMQTT_CONN_HELD, &conn->flags);
+	kmqtt_conn_kick(conn);
+}
+
 void kmqtt_conn_fail(struct kmqtt_conn *conn, int error, u8 reason)
 {
 	if (!test_bit(KMQTT_CONN_FAILED, &conn->flags) && !conn->error && !conn->reason) {
@@ -164,7 +170,8 @@ static int kmqtt_sock_hook(struct kmqtt_conn *conn, struct sock *sk, bool connec
 	write_lock_bh(&sk->sk_callback_lock);
 	if (sk->sk_user_data) {
 		ret = -EBUSY;
-	} else if (connected && sk->sk_state != TCP_ESTABLISHED) {
+	} else if (connected && sk->sk_state != TCP_ESTABLISHED &&
+		   sk->sk_state != TCP_CLOSE_WAIT) {
 		ret = -ENOTCONN;
 	} else {
 		conn->data_ready = sk->sk_data_ready;

@@ -133,6 +133,7 @@ struct kmqtt_conn_ops {
  * @KMQTT_CONN_CLOSED:		close_work has begun
  * @KMQTT_CONN_TLS:		a kTLS socket
  * @KMQTT_CONN_EOF:		the peer has closed in good order
+ * @KMQTT_CONN_HELD:		the owner wants nothing to be read for now
  */
 enum kmqtt_conn_flag {
 	KMQTT_CONN_CONNECTING,
@@ -146,6 +147,7 @@ enum kmqtt_conn_flag {
 	KMQTT_CONN_CLOSED,
 	KMQTT_CONN_TLS,
 	KMQTT_CONN_EOF,
+	KMQTT_CONN_HELD,
 };
 
 /**
@@ -274,6 +276,19 @@ void kmqtt_conn_kick(struct kmqtt_conn *conn);
  * From an op, or before the start.
  */
 void kmqtt_conn_timer(struct kmqtt_conn *conn, unsigned long delay);
+
+/**
+ * kmqtt_conn_hold() - use nothing more of what comes until kmqtt_conn_unhold()
+ *
+ * From an op. What has come is kept, and the peer is soon held up by its window.
+ */
+static inline void kmqtt_conn_hold(struct kmqtt_conn *conn)
+{
+	set_bit(KMQTT_CONN_HELD, &conn->flags);
+}
+
+/** kmqtt_conn_unhold() - go on reading. Any context */
+void kmqtt_conn_unhold(struct kmqtt_conn *conn);
 
 /**
  * kmqtt_conn_fail() - something is wrong: close it. From an op

@@ -211,6 +211,8 @@ static int kmqtt_rx_feed(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 		if (test_bit(KMQTT_CONN_FINISH, &conn->flags) ||
 		    test_bit(KMQTT_CONN_FAILED, &conn->flags))
 			return 0;
+		if (test_bit(KMQTT_CONN_HELD, &conn->flags))
+			return -EAGAIN;
 		if (rx->in_body) {
 			ret = kmqtt_rx_body(conn, c);
 		} else if (rx->part_len) {
@@ -226,7 +228,7 @@ static int kmqtt_rx_feed(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 	return ret;
 }
 
-/* Keeps what came behind a message that could not be taken. */
+/* Keeps what came behind a message that could not be taken, or that has to wait. */
 static int kmqtt_rx_pause(struct kmqtt_conn *conn, const struct kmqtt_cursor *c)
 {
 	struct kmqtt_rx *rx = &conn->rx;
@@ -310,11 +312,16 @@ static bool kmqtt_rx_resume(struct kmqtt_conn *conn)
 	bool ok;
 	int ret;
 
-	if (test_bit(KMQTT_CONN_PAUSED, &conn->flags)) {
+	if (test_bit(KMQTT_CONN_HELD, &conn->flags))
+		return false;
+	/* held while a payload was coming, it is not whole yet */
+	if (test_and_clear_bit(KMQTT_CONN_PAUSED, &conn->flags) &&
+	    rx->in_body && !rx->body_left) {
 		ret = conn->ops->resume(conn);
-		if (ret == -EAGAIN)
+		if (ret == -EAGAIN) {
+			set_bit(KMQTT_CONN_PAUSED, &conn->flags);
 			return false;
-		clear_bit(KMQTT_CONN_PAUSED, &conn->flags);
+		}
 		if (rx->msg)
 			kmqtt_msg_put(rx->msg);
 		rx->msg = NULL;
@@ -360,6 +367,13 @@ static void kmqtt_rx_ended(struct kmqtt_conn *conn, int ret)
 		conn->error = ret ? -ret : EPIPE;
 }
 
+static bool kmqtt_rx_stopped(const struct kmqtt_conn *conn)
+{
+	return test_bit(KMQTT_CONN_PAUSED, &conn->flags) ||
+	       (test_bit(KMQTT_CONN_HELD, &conn->flags) &&
+		!test_bit(KMQTT_CONN_FINISHING, &conn->flags));
+}
+
 bool kmqtt_conn_rx(struct kmqtt_conn *conn)
 {
 	u64 bytes = conn->bytes_received, packets = conn->packets_received;
@@ -370,12 +384,11 @@ bool kmqtt_conn_rx(struct kmqtt_conn *conn)
 	if (!test_bit(KMQTT_CONN_FINISHING, &conn->flags)) {
 		if (!kmqtt_rx_resume(conn))
 			kmqtt_rx_check(conn);
-		if (test_bit(KMQTT_CONN_PAUSED, &conn->flags))
+		if (kmqtt_rx_stopped(conn))
 			return false;
 	}
 	scratch = kmqtt_scratch_get();
-	while (!test_bit(KMQTT_CONN_FAILED, &conn->flags) &&
-	       !test_bit(KMQTT_CONN_PAUSED, &conn->flags)) {
+	while (!test_bit(KMQTT_CONN_FAILED, &conn->flags) && !kmqtt_rx_stopped(conn)) {
 		if (test_bit(KMQTT_CONN_FINISH, &conn->flags) &&
 		    !test_bit(KMQTT_CONN_FINISHING, &conn->flags))
 			break;

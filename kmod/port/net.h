@@ -4,16 +4,19 @@
 #define KMQTT_PORT_NET_H
 
 #include "core/broker.h"
+#include "port/listener.h"
 #include "port/uplink.h"
 
 /**
  * struct kmqtt_net - one per network namespace, made with it
  * @broker:	the switch
  * @uplinks:	its uplinks
+ * @listeners:	where MQTT clients connect to
  */
 struct kmqtt_net {
 	struct kmqtt_broker broker;
 	struct kmqtt_uplinks uplinks;
+	struct kmqtt_listeners listeners;
 };
 
 /** kmqtt_net_of() - of a network namespace that is alive (main.c) */
@@ -23,9 +26,9 @@ struct kmqtt_net *kmqtt_net_of(struct net *net);
  * Set-up and end of the ports, called by main.c.
  *
  * At module load kmqtt_chardev_init() and kmqtt_netlink_init() come last, for
- * with them user space comes in; at exit they go first. kmqtt_uplink_net_exit()
- * runs in .pre_exit and returns when no socket, work item or timer of the
- * namespace's uplinks is left.
+ * with them user space comes in; at exit they go first. kmqtt_uplink_net_exit() and
+ * kmqtt_listener_net_exit() run in .pre_exit and return when no socket, work item
+ * or timer of the namespace's uplinks, listeners and clients is left.
  */
 int kmqtt_chardev_init(void);
 void kmqtt_chardev_exit(void);
@@ -35,5 +38,7 @@ int kmqtt_conn_init(void);
 void kmqtt_conn_exit(void);
 int kmqtt_uplink_net_init(struct kmqtt_net *kn);
 void kmqtt_uplink_net_exit(struct kmqtt_net *kn);
+void kmqtt_listener_net_init(struct kmqtt_net *kn);
+void kmqtt_listener_net_exit(struct kmqtt_net *kn);
 
 #endif

@@ -330,12 +330,6 @@ static inline void kmqtt_uplink_count(struct kmqtt_uplink *up,
 {
 	atomic64_add(n, &up->stats[which]);
 }
-
-static inline struct kmqtt_view kmqtt_view_str(const char *s)
-{
-	return (struct kmqtt_view){ .data = (const u8 *)s, .len = strlen(s) };
-}
-
 /* uplink_conf.c */
 
 /**

@@ -264,6 +264,17 @@ static inline bool kmqtt_view_equal(struct kmqtt_view a, struct kmqtt_view b)
 }
 
 /**
+ * kmqtt_view_str() - view of a string
+ * @s: NUL-terminated string
+ *
+ * Return: a view of its bytes, without the NUL
+ */
+static inline struct kmqtt_view kmqtt_view_str(const char *s)
+{
+	return (struct kmqtt_view){ .data = (const u8 *)s, .len = strlen(s) };
+}
+
+/**
  * kmqtt_reason_name() - the standard's name of a reason code
  * @rc: reason code, any value
  *

@@ -36,6 +36,14 @@ static const struct netlink_range_validation kmqtt_a_subscription_id_range = {
 	.max	= KMQTT_SUBSCRIPTION_ID_MAX,
 };
 
+static const struct netlink_range_validation kmqtt_a_listener_max_packet_size_range = {
+	.max	= KMQTT_PACKET_SIZE_MAX,
+};
+
+static const struct netlink_range_validation kmqtt_a_listener_byte_rate_range = {
+	.max	= KMQTT_RATE_MAX,
+};
+
 /* Common nested types */
 const struct nla_policy kmqtt_server_nl_policy[KMQTT_A_SERVER_HOST + 1] = {
 	[KMQTT_A_SERVER_IPV4] = { .type = NLA_BE32, },
@@ -207,6 +215,63 @@ static const struct nla_policy kmqtt_acl_del_nl_policy[KMQTT_A_ACL_ID + 1] = {
 	[KMQTT_A_ACL_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+/* KMQTT_CMD_LISTENER_NEW - do */
+static const struct nla_policy kmqtt_listener_new_nl_policy[KMQTT_A_LISTENER_BYTE_RATE + 1] = {
+	[KMQTT_A_LISTENER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_LISTENER_NAME_LEN, },
+	[KMQTT_A_LISTENER_IPV4] = { .type = NLA_BE32, },
+	[KMQTT_A_LISTENER_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[KMQTT_A_LISTENER_SCOPE_ID] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_PORT] = { .type = NLA_BE16, },
+	[KMQTT_A_LISTENER_V6ONLY] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_LISTENER_MAX_CONNECTIONS] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_MAX_QOS] = NLA_POLICY_MAX(NLA_U8, 2),
+	[KMQTT_A_LISTENER_PROTOCOLS] = NLA_POLICY_RANGE(NLA_U32, 8, 56),
+	[KMQTT_A_LISTENER_MAX_PACKET_SIZE] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_listener_max_packet_size_range),
+	[KMQTT_A_LISTENER_MAX_TOPIC_ALIAS] = { .type = NLA_U16, },
+	[KMQTT_A_LISTENER_MAX_TOPIC_ALIAS_BROKER] = { .type = NLA_U16, },
+	[KMQTT_A_LISTENER_MAX_KEEPALIVE] = { .type = NLA_U16, },
+	[KMQTT_A_LISTENER_RECEIVE_MAXIMUM] = { .type = NLA_U16, },
+	[KMQTT_A_LISTENER_ANONYMOUS] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_LISTENER_ZERO_LENGTH_CLIENTID] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_LISTENER_MOUNT_POINT] = { .type = NLA_NUL_STRING, .len = KMQTT_MOUNT_POINT_LEN, },
+	[KMQTT_A_LISTENER_CONNECT_TIMEOUT] = NLA_POLICY_RANGE(NLA_U32, 1, 3600),
+	[KMQTT_A_LISTENER_CONNECTION_RATE] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_MESSAGE_RATE] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_BYTE_RATE] = NLA_POLICY_FULL_RANGE(NLA_U64, &kmqtt_a_listener_byte_rate_range),
+};
+
+/* KMQTT_CMD_LISTENER_SET - do */
+static const struct nla_policy kmqtt_listener_set_nl_policy[KMQTT_A_LISTENER_BYTE_RATE + 1] = {
+	[KMQTT_A_LISTENER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_LISTENER_NAME_LEN, },
+	[KMQTT_A_LISTENER_MAX_CONNECTIONS] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_MAX_QOS] = NLA_POLICY_MAX(NLA_U8, 2),
+	[KMQTT_A_LISTENER_PROTOCOLS] = NLA_POLICY_RANGE(NLA_U32, 8, 56),
+	[KMQTT_A_LISTENER_MAX_PACKET_SIZE] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_listener_max_packet_size_range),
+	[KMQTT_A_LISTENER_MAX_TOPIC_ALIAS] = { .type = NLA_U16, },
+	[KMQTT_A_LISTENER_MAX_TOPIC_ALIAS_BROKER] = { .type = NLA_U16, },
+	[KMQTT_A_LISTENER_MAX_KEEPALIVE] = { .type = NLA_U16, },
+	[KMQTT_A_LISTENER_RECEIVE_MAXIMUM] = { .type = NLA_U16, },
+	[KMQTT_A_LISTENER_ANONYMOUS] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_LISTENER_ZERO_LENGTH_CLIENTID] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_LISTENER_MOUNT_POINT] = { .type = NLA_NUL_STRING, .len = KMQTT_MOUNT_POINT_LEN, },
+	[KMQTT_A_LISTENER_CONNECT_TIMEOUT] = NLA_POLICY_RANGE(NLA_U32, 1, 3600),
+	[KMQTT_A_LISTENER_CONNECTION_RATE] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_MESSAGE_RATE] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_BYTE_RATE] = NLA_POLICY_FULL_RANGE(NLA_U64, &kmqtt_a_listener_byte_rate_range),
+};
+
+/* KMQTT_CMD_LISTENER_DEL - do */
+static const struct nla_policy kmqtt_listener_del_nl_policy[KMQTT_A_LISTENER_NAME + 1] = {
+	[KMQTT_A_LISTENER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_LISTENER_NAME_LEN, },
+};
+
+/* KMQTT_CMD_CLIENT_ATTACH - do */
+static const struct nla_policy kmqtt_client_attach_nl_policy[KMQTT_A_LISTENER_EARLY_DATA + 1] = {
+	[KMQTT_A_LISTENER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_LISTENER_NAME_LEN, },
+	[KMQTT_A_LISTENER_FD] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_EARLY_DATA] = { .type = NLA_BINARY, },
+};
+
 /* KMQTT_CMD_PUBLISH - do */
 static const struct nla_policy kmqtt_publish_nl_policy[KMQTT_A_MESSAGE_PROPERTIES + 1] = {
 	[KMQTT_A_MESSAGE_TOPIC] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
@@ -375,6 +440,40 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.cmd	= KMQTT_CMD_ACL_FLUSH,
 		.doit	= kmqtt_nl_acl_flush_doit,
 		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_LISTENER_NEW,
+		.doit		= kmqtt_nl_listener_new_doit,
+		.policy		= kmqtt_listener_new_nl_policy,
+		.maxattr	= KMQTT_A_LISTENER_BYTE_RATE,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_LISTENER_SET,
+		.doit		= kmqtt_nl_listener_set_doit,
+		.policy		= kmqtt_listener_set_nl_policy,
+		.maxattr	= KMQTT_A_LISTENER_BYTE_RATE,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_LISTENER_DEL,
+		.doit		= kmqtt_nl_listener_del_doit,
+		.policy		= kmqtt_listener_del_nl_policy,
+		.maxattr	= KMQTT_A_LISTENER_NAME,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= KMQTT_CMD_LISTENER_GET,
+		.start	= kmqtt_nl_dump_start,
+		.dumpit	= kmqtt_nl_listener_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= KMQTT_CMD_CLIENT_ATTACH,
+		.doit		= kmqtt_nl_client_attach_doit,
+		.policy		= kmqtt_client_attach_nl_policy,
+		.maxattr	= KMQTT_A_LISTENER_EARLY_DATA,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= KMQTT_CMD_PUBLISH,

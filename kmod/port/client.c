@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The life of a client: its socket, its timer, its session's port, its end. */
+#include <linux/err.h>
+#include <linux/in.h>
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "compat.h"
+#include "core/broker.h"
+#include "port/client.h"
+#include "port/net.h"
+
+/* The session's port. */
+
+static struct kmqtt_client *kmqtt_client_of_port(struct kmqtt_port *port)
+{
+	return container_of(port, struct kmqtt_client, port);
+}
+
+static void kmqtt_client_wake(struct kmqtt_port *port)
+{
+	kmqtt_conn_kick(&kmqtt_client_of_port(port)->x.conn);
+}
+
+static void kmqtt_client_end(struct kmqtt_client *c, u8 reason)
+{
+	WRITE_ONCE(c->lost_reason, reason);
+	kmqtt_conn_finish(&c->x.conn);
+}
+
+static void kmqtt_client_port_close(struct kmqtt_port *port, u8 reason)
+{
+	kmqtt_client_end(kmqtt_client_of_port(port), reason);
+}
+
+static void kmqtt_client_address(const struct kmqtt_client *c, char *text, size_t size)
+{
+	if (c->peer.sin6_family == AF_INET || c->peer.sin6_family == AF_INET6)
+		snprintf(text, size, "%pISpc", &c->peer);
+	else
+		strscpy(text, "local", size);
+}
+
+static const struct kmqtt_port_ops kmqtt_client_port_ops = {
+	.wake	= kmqtt_client_wake,
+	.close	= kmqtt_client_port_close,
+};
+
+/* The connection's ops. */
+
+static int kmqtt_client_any(struct kmqtt_conn *conn, const struct kmqtt_fixed *f,
+			    const u8 *body)
+{
+	struct kmqtt_client *c = kmqtt_client_of(conn);
+
+	if (c->state == KMQTT_CLIENT_LIVE)
+		return kmqtt_client_packet(c, f, body);
+	/* nothing is read while a CONNECT is looked at */
+	if (f->type != KMQTT_CONNECT)
+		return KMQTT_RC_PROTOCOL_ERROR;
+	return kmqtt_client_connect(c, f, body);
+}
+
+static void kmqtt_client_refill(struct kmqtt_conn *conn, struct kmqtt_tx *tx)
+{
+	struct kmqtt_client *c = kmqtt_client_of(conn);
+	int ret;
+
+	/* pairs with kmqtt_greeting_done() */
+	if (smp_load_acquire(&c->state) == KMQTT_CLIENT_CHECKED) {
+		ret = kmqtt_client_checked(c);
+		if (ret)
+			kmqtt_conn_fail(conn, EACCES, ret);
+	}
+	/* CONNACK goes first: it waits to be put before what is there now */
+	if (c->state == KMQTT_CLIENT_LIVE && list_empty(&conn->ctrl))
+		kmqtt_xchg_refill(&c->x, tx);
+}
+
+/* Jiffies from which on silence is too long (MQTT 5.0, 3.1.2.10). */
+static unsigned long kmqtt_client_deadline(const struct kmqtt_client *c)
+{
+	return c->x.conn.last_rx + c->keepalive * HZ + c->keepalive * HZ / 2;
+}
+
+void kmqtt_client_arm(struct kmqtt_client *c)
+{
+	unsigned long at = jiffies + KMQTT_BUCKET_TIME;
+	bool wanted = false;
+
+	if (c->keepalive) {
+		at = kmqtt_client_deadline(c);
+		wanted = true;
+	}
+	if (c->hold_until && (!wanted || time_before(c->hold_until, at))) {
+		at = c->hold_until;
+		wanted = true;
+	}
+	if (wanted)
+		kmqtt_conn_timer(&c->x.conn, time_after(at, jiffies) ? at - jiffies : 1);
+	else
+		timer_delete(&c->x.conn.timer);
+}
+
+/*
+ * One timer: it is set to the keep alive, and when it fires to what is left of it
+ * since something came last. While nothing is read nothing can come.
+ */
+static void kmqtt_client_timer(struct kmqtt_conn *conn)
+{
+	struct kmqtt_client *c = kmqtt_client_of(conn);
+
+	if (c->state != KMQTT_CLIENT_LIVE) {
+		atomic64_inc(&c->listener->stats.timeouts);
+		c->why = "no CONNECT in time";
+		kmqtt_conn_fail(conn, ETIMEDOUT, c->greeting ? KMQTT_RC_SERVER_BUSY : 0);
+		return;
+	}
+	if (c->hold_until && time_after_eq(jiffies, c->hold_until)) {
+		c->hold_until = 0;
+		conn->last_rx = jiffies;
+		kmqtt_conn_unhold(conn);
+	}
+	if (test_bit(KMQTT_CONN_PAUSED, &conn->flags) || test_bit(KMQTT_CONN_HELD, &conn->flags))
+		conn->last_rx = jiffies;
+	if (c->keepalive && time_after_eq(jiffies, kmqtt_client_deadline(c))) {
+		kmqtt_conn_fail(conn, ETIMEDOUT, KMQTT_RC_KEEP_ALIVE_TIMEOUT);
+		return;
+	}
+	kmqtt_client_arm(c);
+}
+
+static void kmqtt_client_say_why(struct kmqtt_client *c, struct kmqtt_disconnect *dis)
+{
+	if (!c->why || !c->problem_info)
+		return;
+	dis->props.reason_string = kmqtt_view_str(c->why);
+	dis->props.present |= KMQTT_PROP_BIT(KMQTT_PROP_REASON_STRING);
+	if (kmqtt_disconnect_encode(NULL, 0, KMQTT_V5, dis) > c->x.peer_max_packet)
+		dis->props.present = 0;
+}
+
+/*
+ * Before it was let in it is told by a CONNACK, afterwards by a DISCONNECT, which
+ * 3.x does not have from a server.
+ */
+static void kmqtt_client_goodbye(struct kmqtt_conn *conn)
+{
+	struct kmqtt_client *c = kmqtt_client_of(conn);
+	struct kmqtt_disconnect dis = { .reason = conn->reason ?: READ_ONCE(c->lost_reason) };
+
+	if (conn->peer_reason || !conn->version || !dis.reason)
+		return;
+	if (!c->answered) {
+		kmqtt_client_refuse(c, dis.reason);
+		return;
+	}
+	if (conn->version != KMQTT_V5)
+		return;
+	if (!kmqtt_reason_allowed(KMQTT_DISCONNECT, dis.reason))
+		dis.reason = KMQTT_RC_UNSPECIFIED;
+	kmqtt_props_init(&dis.props);
+	kmqtt_client_say_why(c, &dis);
+	kmqtt_xchg_disconnect(&c->x, &dis);
+}
+
+static void kmqtt_client_count_end(struct kmqtt_client *c)
+{
+	const struct kmqtt_conn *conn = &c->x.conn;
+	struct kmqtt_event event = {
+		.type = KMQTT_EVENT_CLIENT_REFUSED,
+		.reason = conn->reason,
+		.session = c->x.session ? c->x.session->name : NULL,
+	};
+	bool bad = conn->error == EBADMSG && conn->reason;
+	char text[64];
+
+	if (c->answered)
+		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_DISCONNECTS, 1);
+	if (!bad && (c->answered || !conn->reason))
+		return;
+	if (bad) {
+		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_MALFORMED, 1);
+		atomic64_inc(&c->listener->stats.malformed);
+		event.type = KMQTT_EVENT_CLIENT_MALFORMED;
+	} else {
+		atomic64_inc(&c->listener->stats.denied);
+	}
+	kmqtt_client_address(c, text, sizeof(text));
+	event.text = text;
+	kmqtt_event_emit(conn->broker, &event);
+	if (__ratelimit(&c->listener->log))
+		pr_info("kmqtt: client %s: %s: %s (0x%02x)\n", text,
+			bad ? "closed for what it sent" : "not let in",
+			kmqtt_reason_name(conn->reason), conn->reason);
+}
+
+static void kmqtt_client_unlink(struct kmqtt_client *c)
+{
+	struct kmqtt_listener *l = c->listener;
+
+	spin_lock(&l->lock);
+	if (!list_empty(&c->pending)) {
+		list_del_init(&c->pending);
+		l->pending_count--;
+	}
+	list_del(&c->link);
+	c->gone = true;
+	l->count--;
+	spin_unlock(&l->lock);
+}
+
+static void kmqtt_client_put(struct kmqtt_client *c)
+{
+	if (!refcount_dec_and_test(&c->refs))
+		return;
+	kmqtt_xchg_free(&c->x);
+	kvfree(c->topic);
+	kmqtt_listener_conf_put(c->conf);
+	kmqtt_listener_put(c->listener);
+	kfree(c);
+}
+
+/* A grace period after ->closed(): no wake-up finds it any more. */
+static void kmqtt_client_free(struct work_struct *work)
+{
+	struct kmqtt_client *c = container_of(to_rcu_work(work), struct kmqtt_client, free_work);
+
+	kmqtt_conn_release(&c->x.conn);
+	kmqtt_client_put(c);
+}
+
+static void kmqtt_client_closed(struct kmqtt_conn *conn)
+{
+	struct kmqtt_client *c = kmqtt_client_of(conn);
+
+	kmqtt_greeting_free(c->greeting);
+	c->greeting = NULL;
+	kmqtt_client_count_end(c);
+	if (c->x.session) {
+		kmqtt_xchg_drop(&c->x);
+		kmqtt_session_detach(c->x.session, &c->port, conn->reason);
+	}
+	kmqtt_client_unlink(c);
+	queue_rcu_work(kmqtt_wq, &c->free_work);
+}
+
+static const struct kmqtt_conn_ops kmqtt_client_ops = {
+	.packet		= kmqtt_client_any,
+	.publish	= kmqtt_client_publish,
+	.published	= kmqtt_client_published,
+	.resume		= kmqtt_client_resume,
+	.refill		= kmqtt_client_refill,
+	.timer		= kmqtt_client_timer,
+	.goodbye	= kmqtt_client_goodbye,
+	.closed		= kmqtt_client_closed,
+};
+
+/* Coming and going. */
+
+/*
+ * Into the lists of its listener. Where too many have not said what they want, the
+ * one that has had the most time for it goes.
+ */
+static int kmqtt_client_link(struct kmqtt_client *c, u32 max)
+{
+	struct kmqtt_listener *l = c->listener;
+	struct kmqtt_client *oldest;
+	int ret = 0;
+
+	spin_lock(&l->lock);
+	if (l->dead) {
+		ret = -ESHUTDOWN;
+	} else if (l->count >= max) {
+		ret = -EUSERS;
+	} else {
+		if (l->pending_count >= KMQTT_CLIENT_PENDING_MAX) {
+			oldest = list_first_entry(&l->pending, struct kmqtt_client, pending);
+			list_del_init(&oldest->pending);
+			l->pending_count--;
+			atomic64_inc(&l->stats.timeouts);
+			oldest->doomed = true;
+			if (oldest->started)
+				kmqtt_conn_close(&oldest->x.conn);
+		}
+		list_add_tail(&c->link, &l->clients);
+		list_add_tail(&c->pending, &l->pending);
+		l->count++;
+		l->pending_count++;
+	}
+	spin_unlock(&l->lock);
+	return ret;
+}
+
+void kmqtt_client_admitted(struct kmqtt_client *c)
+{
+	struct kmqtt_listener *l = c->listener;
+	u32 max = READ_ONCE(c->x.conn.broker->limits.max_packet_size);
+
+	if (c->conf->max_packet_size)
+		max = min(max, c->conf->max_packet_size);
+	c->x.conn.max_packet = max;
+	spin_lock(&l->lock);
+	if (!list_empty(&c->pending)) {
+		list_del_init(&c->pending);
+		l->pending_count--;
+	}
+	spin_unlock(&l->lock);
+}
+
+static void kmqtt_client_peer(struct kmqtt_client *c, struct socket *sock)
+{
+	struct sockaddr_storage addr;
+	int len = kernel_getpeername(sock, (struct sockaddr *)&addr);
+
+	if (len > 0 && (addr.ss_family == AF_INET || addr.ss_family == AF_INET6))
+		memcpy(&c->peer, &addr, min_t(size_t, len, sizeof(c->peer)));
+}
+
+static struct kmqtt_client *kmqtt_client_alloc(struct kmqtt_listener *l, struct socket *sock)
+{
+	struct kmqtt_broker *broker = &l->kn->broker;
+	struct kmqtt_client *c = kzalloc_obj(*c, GFP_KERNEL);
+
+	if (!c)
+		return NULL;
+	kmqtt_conn_setup(&c->x.conn, &kmqtt_client_ops, broker);
+	c->x.conn.max_packet = KMQTT_CLIENT_CONNECT_MAX;
+	c->x.ops = &kmqtt_client_xchg_ops;
+	c->x.port = &c->port;
+	c->x.server = true;
+	c->x.retain_available = true;
+	c->x.max_qos = 2;
+	c->x.peer_max_packet = U32_MAX;
+	c->port.ops = &kmqtt_client_port_ops;
+	refcount_set(&c->refs, 1);
+	c->problem_info = true;
+	INIT_LIST_HEAD(&c->link);
+	INIT_LIST_HEAD(&c->pending);
+	INIT_RCU_WORK(&c->free_work, kmqtt_client_free);
+	c->listener = l;
+	refcount_inc(&l->refs);
+	rcu_read_lock();
+	c->conf = rcu_dereference(l->conf);
+	while (!refcount_inc_not_zero(&c->conf->refs))
+		c->conf = rcu_dereference(l->conf);
+	rcu_read_unlock();
+	kmqtt_client_peer(c, sock);
+	return c;
+}
+
+/*
+ * It can be found before it has its socket, and can be over before we are done
+ * with it here: who finds it too early leaves word, and a reference keeps it.
+ */
+static void kmqtt_client_started(struct kmqtt_client *c)
+{
+	spin_lock(&c->listener->lock);
+	c->started = true;
+	if (c->doomed && !c->gone)
+		kmqtt_conn_close(&c->x.conn);
+	spin_unlock(&c->listener->lock);
+	kmqtt_client_put(c);
+}
+
+int kmqtt_client_new(struct kmqtt_listener *l, struct socket *sock, u8 *early, u32 early_len)
+{
+	struct kmqtt_client *c = kmqtt_client_alloc(l, sock);
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	ret = kmqtt_client_link(c, READ_ONCE(c->conf->max_connections));
+	if (ret)
+		goto put;
+	refcount_inc(&c->refs);
+	kmqtt_conn_timer(&c->x.conn, c->conf->connect_timeout * HZ);
+	ret = kmqtt_conn_start(&c->x.conn, sock, early, early_len);
+	if (!ret) {
+		kmqtt_client_started(c);
+		return 0;
+	}
+	/* nothing ran but, perhaps, the timer; the socket stays its owner's */
+	kmqtt_client_unlink(c);
+	timer_shutdown_sync(&c->x.conn.timer);
+	cancel_work_sync(&c->x.conn.io_work);
+	kmqtt_client_put(c);
+put:
+	kmqtt_client_put(c);
+	return ret;
+}
+
+void kmqtt_clients_end(struct kmqtt_listener *l, bool abort)
+{
+	struct kmqtt_client *c;
+
+	spin_lock(&l->lock);
+	list_for_each_entry(c, &l->clients, link) {
+		c->doomed = true;
+		if (c->started && abort)
+			kmqtt_conn_close(&c->x.conn);
+		else if (c->started)
+			kmqtt_client_end(c, KMQTT_RC_SERVER_SHUTTING_DOWN);
+	}
+	spin_unlock(&l->lock);
+}
