@@ -43,9 +43,25 @@ static void kmqtt_client_address(const struct kmqtt_client *c, char *text, size_
 		strscpy(text, "local", size);
 }
 
+static void kmqtt_client_info(struct kmqtt_port *port, struct kmqtt_port_info *info)
+{
+	const struct kmqtt_client *c = kmqtt_client_of_port(port);
+	const struct kmqtt_conn *conn = &c->x.conn;
+
+	kmqtt_client_address(c, info->address, sizeof(info->address));
+	strscpy(info->listener, c->listener->name, sizeof(info->listener));
+	info->version = READ_ONCE(conn->version);
+	info->keepalive = READ_ONCE(c->keepalive);
+	info->packets_received = READ_ONCE(conn->packets_received);
+	info->packets_sent = READ_ONCE(conn->packets_sent);
+	info->bytes_received = READ_ONCE(conn->bytes_received);
+	info->bytes_sent = READ_ONCE(conn->bytes_sent);
+}
+
 static const struct kmqtt_port_ops kmqtt_client_port_ops = {
 	.wake	= kmqtt_client_wake,
 	.close	= kmqtt_client_port_close,
+	.info	= kmqtt_client_info,
 };
 
 /* The connection's ops. */

@@ -143,6 +143,34 @@ static u8 kmqtt_open_error(struct kmqtt_client *c, int error)
 	}
 }
 
+/* Return: the will message, NULL if there is none, ERR_PTR() */
+static struct kmqtt_msg *kmqtt_will_message(struct kmqtt_client *c,
+					    const struct kmqtt_connect_will *will)
+{
+	struct kmqtt_msg_desc desc = {
+		.props = will->props.raw.data,
+		.props_len = will->props.raw.len,
+		.payload_len = will->payload.len,
+		.qos = will->qos,
+		.retain = will->retain,
+	};
+	struct kmqtt_view topic;
+	struct kmqtt_msg *msg;
+	int ret;
+
+	if (!will->topic.data)
+		return NULL;
+	ret = kmqtt_client_mount(c, will->topic, &topic);
+	if (ret)
+		return ERR_PTR(ret);
+	desc.topic = topic.data;
+	desc.topic_len = topic.len;
+	msg = kmqtt_msg_alloc(c->x.conn.broker, &desc, GFP_KERNEL);
+	if (!IS_ERR(msg) && will->payload.len)
+		memcpy(kmqtt_msg_payload(msg), will->payload.data, will->payload.len);
+	return msg;
+}
+
 /* Who it is: with room for the user name behind it. */
 static struct kmqtt_identity *kmqtt_client_identity(const struct kmqtt_connect *connect)
 {
@@ -173,6 +201,9 @@ static void kmqtt_client_params(struct kmqtt_client *c, const struct kmqtt_conne
 		p->expiry = connect->clean_start ? 0 : U32_MAX;
 	p->expiry = min(p->expiry, limit);
 	c->session_expiry = p->expiry;
+	p->will_delay = connect->will.props.will_delay;
+	if (kmqtt_props_has(&connect->will.props, KMQTT_PROP_MESSAGE_EXPIRY))
+		p->will_expiry = max_t(u32, connect->will.props.message_expiry, 1);
 }
 
 /* Return: 0 or a reason code */
@@ -184,9 +215,14 @@ static u8 kmqtt_client_open(struct kmqtt_client *c, struct kmqtt_greeting *g, ch
 	struct kmqtt_identity *who;
 
 	kmqtt_client_params(c, &g->connect, &params);
+	params.will = kmqtt_will_message(c, &g->connect.will);
+	if (IS_ERR(params.will))
+		return KMQTT_RC_QUOTA_EXCEEDED;
 	who = kmqtt_client_identity(&g->connect);
 	session = who ? kmqtt_session_open(c->x.conn.broker, &params, who, &c->port, present) :
 			ERR_PTR(-ENOMEM);
+	if (params.will)
+		kmqtt_msg_put(params.will);
 	if (IS_ERR(session)) {
 		kfree(who);
 		return kmqtt_open_error(c, PTR_ERR(session));
@@ -231,11 +267,11 @@ static int kmqtt_client_admit(struct kmqtt_client *c, struct kmqtt_greeting *g)
 	kfree(name);
 	if (ret)
 		return ret;
-	kmqtt_session_resume(c->x.session, g->connect.props.receive_max, present);
+	kmqtt_session_resume(c->x.session, &c->port, g->connect.props.receive_max, present);
 	c->state = KMQTT_CLIENT_LIVE;
 	c->answered = true;
 	kmqtt_connack_accept(c, g, present);
-	kmqtt_session_set_online(c->x.session, true);
+	kmqtt_session_set_online(c->x.session, &c->port, true);
 	kmqtt_stats_add(c->x.conn.broker->stats, KMQTT_STAT_CONNECTS, 1);
 	c->greeting = NULL;
 	kmqtt_greeting_free(g);

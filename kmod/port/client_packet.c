@@ -311,10 +311,14 @@ static int kmqtt_client_disconnect(struct kmqtt_client *c, const struct kmqtt_fi
 		return ret;
 	if (!kmqtt_props_allowed(&dis.props, KMQTT_DISCONNECT, false))
 		return KMQTT_RC_PROTOCOL_ERROR;
-	/* what was to end with the connection cannot be kept now (3.14.2.2.2) */
-	if (kmqtt_props_has(&dis.props, KMQTT_PROP_SESSION_EXPIRY) &&
-	    !c->session_expiry && dis.props.session_expiry)
-		return KMQTT_RC_PROTOCOL_ERROR;
+	if (kmqtt_props_has(&dis.props, KMQTT_PROP_SESSION_EXPIRY)) {
+		/* what was to end with the connection cannot be kept now (3.14.2.2.2) */
+		if (!c->session_expiry && dis.props.session_expiry)
+			return KMQTT_RC_PROTOCOL_ERROR;
+		kmqtt_session_set_expiry(c->x.session, &c->port, dis.props.session_expiry);
+	}
+	if (!dis.reason)
+		kmqtt_session_will_drop(c->x.session, &c->port);
 	/* it closes the connection, and so do we: in good order */
 	c->x.conn.peer_reason = true;
 	kmqtt_conn_finish(&c->x.conn);

@@ -341,7 +341,7 @@ static void kmqtt_link_connect_props(const struct kmqtt_link *link,
 		props->present |= KMQTT_PROP_BIT(KMQTT_PROP_TOPIC_ALIAS_MAX);
 }
 
-static void kmqtt_link_will(const struct kmqtt_uplink_conf *conf, struct kmqtt_will *will)
+static void kmqtt_link_will(const struct kmqtt_uplink_conf *conf, struct kmqtt_connect_will *will)
 {
 	kmqtt_props_init(&will->props);
 	if (!conf->will_topic)

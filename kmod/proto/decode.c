@@ -149,7 +149,7 @@ static bool connect_flags_valid(u8 flags, u8 version)
 	return !(flags & KMQTT_CONNECT_RESERVED) || version == KMQTT_V31;
 }
 
-static u8 read_will(struct kmqtt_reader *r, u8 flags, u8 version, struct kmqtt_will *will)
+static u8 read_will(struct kmqtt_reader *r, u8 flags, u8 version, struct kmqtt_connect_will *will)
 {
 	u8 rc;
 

@@ -60,14 +60,14 @@ struct kmqtt_fixed {
 int kmqtt_fixed_decode(const u8 *p, size_t left, struct kmqtt_fixed *f, u8 *rc);
 
 /**
- * struct kmqtt_will - the will of a CONNECT (3.1.2.5)
+ * struct kmqtt_connect_will - the will of a CONNECT (3.1.2.5)
  * @qos: 0 to 2
  * @retain: publish it as a retained message
  * @topic: a valid topic name; @data NULL: there is no will
  * @payload: the message
  * @props: will properties (3.1.3.2)
  */
-struct kmqtt_will {
+struct kmqtt_connect_will {
 	u8 qos;
 	bool retain;
 	struct kmqtt_view topic;
@@ -97,7 +97,7 @@ struct kmqtt_connect {
 	struct kmqtt_view client_id;
 	struct kmqtt_view user_name;
 	struct kmqtt_view password;
-	struct kmqtt_will will;
+	struct kmqtt_connect_will will;
 	struct kmqtt_props props;
 };
 
