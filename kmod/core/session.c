@@ -8,7 +8,6 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
-#include <linux/uuid.h>
 
 #include "compat.h"
 #include "core/broker.h"
@@ -287,25 +286,16 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 
 /*
  * The number of the next session, and in @made the name that it gets if it has
- * none. Somebody may have chosen such a name: then it is the one after that. A
- * remote client may come back to the name that it was given, so that is one
- * that nobody else can guess (MQTT 5.0, 3.1.3.1).
+ * none. Somebody may have chosen such a name: then it is the one after that.
  */
-static unsigned long kmqtt_session_number(struct kmqtt_broker *b, u8 kind,
-					  char *made, size_t size)
+static unsigned long kmqtt_session_number(struct kmqtt_broker *b, char *made,
+					  size_t size)
 {
 	unsigned long number = b->next_number;
-	uuid_t uuid;
 
 	lockdep_assert_held(&b->sessions_lock);
 	do {
-		number++;
-		if (kind == KMQTT_KIND_REMOTE) {
-			generate_random_uuid(uuid.b);
-			snprintf(made, size, "auto-%pUB", &uuid);
-		} else {
-			snprintf(made, size, "auto-%lu", number);
-		}
+		snprintf(made, size, "auto-%lu", ++number);
 	} while (rhashtable_lookup_fast(&b->sessions, made,
 					kmqtt_session_params_by_name));
 	return number;
@@ -319,18 +309,18 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	u32 max = READ_ONCE(b->limits.max_sessions);
 	unsigned long number;
 	struct kmqtt_session *s;
-	char made[sizeof("auto-") + UUID_STRING_LEN];
+	char made[32];
 	int ret;
 
 	if (max && b->session_count >= max)
 		return ERR_PTR(-ENOSPC);
-	number = kmqtt_session_number(b, p->kind, made, sizeof(made));
+	number = kmqtt_session_number(b, made, sizeof(made));
 	s = kzalloc(struct_size(s, name, strlen(p->name ?: made) + 1),
 		    GFP_KERNEL_ACCOUNT);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	memcpy(s->name, p->name ?: made, strlen(p->name ?: made) + 1);
-	s->ever_named = p->name || p->kind == KMQTT_KIND_REMOTE;
+	s->ever_named = p->name;
 	s->broker = b;
 	s->kind = p->kind;
 	s->ack_mode = p->ack_mode;

@@ -356,8 +356,7 @@ struct kmqtt_session {
  *
  * A session that is attached is offline until kmqtt_session_set_online(); one
  * with KMQTT_ACK_MQTT needs kmqtt_session_resume() before.
- * A session of KMQTT_KIND_REMOTE belongs to whoever is let in under its name, and
- * gets a name that nobody guesses if it has none: it may be come back to.
+ * A session of KMQTT_KIND_REMOTE belongs to whoever is let in under its name.
  * A port that has an unnamed session and wants a named one opens that and then
  * detaches from the first; both refer to the port in between.
  * Return: the session with a reference for the port; ERR_PTR: -ENOMEM, -EACCES
