@@ -27,7 +27,9 @@ def test_files(installed):
     for name in ("bin/kmqtt", "bin/kmqtt_pub", "bin/kmqtt_sub", "bin/kmqtt_rr", "lib/libkmqtt.a",
                  "lib/libkmqtt.so", "lib/libkmqtt.so.1", "lib/pkgconfig/libkmqtt.pc",
                  "include/kmqtt/kmqtt.h", "include/linux/kmqtt.h", "share/man/man1/kmqtt_sub.1",
-                 "share/man/man3/libkmqtt.3", "share/man/man8/kmqtt.8"):
+                 "share/man/man3/libkmqtt.3", "share/man/man8/kmqtt.8",
+                 "share/bash-completion/completions/kmqtt",
+                 "share/bash-completion/completions/kmqtt_pub"):
         assert os.path.exists(installed / "usr" / name), name
     assert os.readlink(installed / "usr/bin/kmqtt_pub") == "kmqtt"
 
