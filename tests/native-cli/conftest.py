@@ -82,7 +82,7 @@ class Message:
     def wire_props(self):
         """The properties as on the wire."""
         def string(text):
-            data = text.encode()
+            data = text if isinstance(text, bytes) else text.encode()
             return struct.pack(">H", len(data)) + data
 
         out = b"".join(b"\x26" + string(name) + string(value) for name, value in self.users)

@@ -134,6 +134,20 @@ def test_json_of_bytes():
         assert (value.encode() if isinstance(value, str) else bytes(value)) == payload
 
 
+NOT_UTF8 = [b"\xff", b"\xc3", b"\xc3(", b"\xe0\x80\x80", b"\xf0\x80\x80\x80", b"\xed\xa0\x80",
+            b"\xf4\x90\x80\x80", b"a\x80"]
+
+
+@pytest.mark.parametrize("data", NOT_UTF8, ids=repr)
+def test_json_is_utf8(data):
+    """A payload, or correlation data, that is no UTF-8 does not make it no JSON (RFC 8259, 8.1)."""
+    out, _ = show(Message("json", data, correlation_data=data).record(0), "-F", "%j")
+    value = json.loads(out.decode())
+    assert bytes(value["payload"]) == bytes(value["properties"]["correlation-data"]) == data
+    out, err = show(Message("json", b'{"a":"' + data + b'"}').record(0), "-F", "%J")
+    assert (out, err) == (b"\n", b"Error: Message payload is not valid JSON on topic json.\n")
+
+
 def test_times():
     """@ passes a letter to strftime(); the time is that of receipt."""
     record = Message("time", b"x").record(0, time_ns=1234567890 * 10**9 + 12345678)

@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "options.h"
+#include "topic.h"
 
 /* what can follow a '%', and a backslash, and what that prints */
 #define CONVERSIONS	"%ACDEFIJPRSUXjlmpqrtx"
@@ -250,6 +251,15 @@ static void json_user_props(struct json *j, const struct print *pr)
 	json_close(j);
 }
 
+/* Bytes as a string if they are text, else as an array: JSON is UTF-8 (RFC 8259, 8.1). */
+static void json_data(struct json *j, const void *data, size_t len)
+{
+	if (utf8_encoded(data, len) && !memchr(data, '\0', len))
+		json_string(j, data, len);
+	else
+		json_bytes(j, data, len);
+}
+
 static const char *prop_name(unsigned int id)
 {
 	switch (id) {
@@ -290,7 +300,7 @@ static void json_props(struct json *j, const struct print *pr)
 		}
 		key(j, prop_name(prop.id));
 		if (prop.data)
-			json_string(j, prop.data, prop.len);
+			json_data(j, prop.data, prop.len);
 		else
 			json_number(j, prop.number);
 	}
@@ -299,24 +309,6 @@ static void json_props(struct json *j, const struct print *pr)
 		json_number(j, pr->props.expiry);
 	}
 	json_close(j);
-}
-
-static bool is_text(const unsigned char *p, size_t len)
-{
-	size_t more = 0;
-
-	for (; len; len--, p++) {
-		if (more) {
-			if ((*p & 0xc0) != 0x80)
-				return false;
-			more--;
-		} else if (*p >= 0xc2 && *p < 0xf5) {
-			more = 1 + (*p >= 0xe0) + (*p >= 0xf0);
-		} else if (*p >= 0x80 || !*p) {
-			return false;
-		}
-	}
-	return !more;
 }
 
 /* The payload as a value: 0, or -1 if it should be JSON and is not. */
@@ -328,10 +320,8 @@ static int json_payload(struct json *j, const struct print *pr, bool parse)
 		fputs("null", j->out);
 	else if (parse)
 		return json_text(j, msg->payload, msg->payload_len);
-	else if (is_text(msg->payload, msg->payload_len))
-		json_string(j, msg->payload, msg->payload_len);
 	else
-		json_bytes(j, msg->payload, msg->payload_len);
+		json_data(j, msg->payload, msg->payload_len);
 	return 0;
 }
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "topic.h"
+
 /* As cJSON: deeper texts are refused. */
 #define DEPTH_MAX	1000
 
@@ -357,7 +359,9 @@ int json_text(struct json *j, const char *text, size_t len)
 	/* A byte order mark may come first. */
 	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
 		s.p += 3;
-	if (memchr(text, '\0', len) || scan_value(j, &s) < 0)
+	/* What is no UTF-8 would not be JSON when it is written either. */
+	if (memchr(text, '\0', len) || !utf8_encoded(text, len) ||
+	    scan_value(j, &s) < 0)
 		return -1;
 	return scan_peek(&s) || s.p != s.end ? -1 : 0;
 }

@@ -20,39 +20,54 @@ static size_t utf8_length(unsigned char c)
 	return 0;
 }
 
-static bool utf8_allowed(uint32_t c, size_t len)
+/* The next character, and what it takes; 0 if it is not encoded as it must be. */
+static size_t utf8_next(const unsigned char *p, size_t len, uint32_t *c)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = utf8_length(*p), i;
 
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return false;
-	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-		return false;
-	return (c < 0xfdd0 || c > 0xfdef) && (c & 0xfffe) != 0xfffe;
+	if (!n || n > len)
+		return 0;
+	*c = n == 1 ? *p : *p & (0x7f >> n);
+	for (i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		*c = *c << 6 | (p[i] & 0x3f);
+	}
+	if (*c < least[n] || *c > 0x10ffff || (*c >= 0xd800 && *c <= 0xdfff))
+		return 0;
+	return n;
+}
+
+/* What libmosquitto does not want in a string (MQTT 5.0, 1.5.4). */
+static bool utf8_unwanted(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
+	       (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
+}
+
+static bool utf8_scan(const void *s, size_t len, bool strict)
+{
+	const unsigned char *p = s;
+	uint32_t c;
+	size_t n;
+
+	for (; len; p += n, len -= n) {
+		n = utf8_next(p, len, &c);
+		if (!n || (strict && utf8_unwanted(c)))
+			return false;
+	}
+	return true;
+}
+
+bool utf8_encoded(const void *s, size_t len)
+{
+	return utf8_scan(s, len, false);
 }
 
 bool utf8_valid(const char *s, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)s;
-	const unsigned char *end = p + len;
-
-	while (p < end) {
-		size_t n = utf8_length(*p), i;
-		uint32_t c;
-
-		if (!n || n > (size_t)(end - p))
-			return false;
-		c = n == 1 ? *p : *p & (0x7f >> n);
-		for (i = 1; i < n; i++) {
-			if ((p[i] & 0xc0) != 0x80)
-				return false;
-			c = c << 6 | (p[i] & 0x3f);
-		}
-		if (!utf8_allowed(c, n))
-			return false;
-		p += n;
-	}
-	return true;
+	return utf8_scan(s, len, true);
 }
 
 bool topic_name_valid(const char *topic)

@@ -7,6 +7,15 @@
 #include <stddef.h>
 
 /**
+ * utf8_encoded() - is it UTF-8? (RFC 3629)
+ * @s: bytes
+ * @len: how many
+ *
+ * Return: false if there is an overlong form, a surrogate, or half a character.
+ */
+bool utf8_encoded(const void *s, size_t len);
+
+/**
  * utf8_valid() - is it UTF-8 as MQTT wants it? (MQTT 5.0, 1.5.4)
  * @s: bytes
  * @len: how many
