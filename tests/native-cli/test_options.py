@@ -102,6 +102,13 @@ def test_incomplete_pub(args):
     assert mine.stdout == ours("pub", "--help").stdout
 
 
+@pytest.mark.parametrize("tool,line", [("pub", "-t a -m x"), ("sub", "-t a"), ("sub", "-t a -c"),
+                                       ("rr", "-t a -e b -m x")])
+def test_empty_id(tool, line):
+    """An empty id is none: with -c, nobody should think that messages are kept."""
+    same(tool, [*line.split(), "-i", ""])
+
+
 # What Mosquitto 2.0 does wrong, or newer versions do otherwise.
 OTHERWISE = {
     ("sub", "-t a --random-filter 200"): "Error: --random-filter chance must be between 0.1-100.0",
@@ -163,7 +170,7 @@ def test_manual_of_the_library():
 
 
 @pytest.mark.skipif(not shutil.which("man"), reason="there is no man")
-@pytest.mark.parametrize("page", ["kmqtt_pub.1", "kmqtt_sub.1", "kmqtt_rr.1", "libkmqtt.3"])
+@pytest.mark.parametrize("page", ["kmqtt_pub.1", "kmqtt_sub.1", "kmqtt_rr.1", "libkmqtt.3", "kmqtt.8"])
 def test_manual_is_well_formed(page):
     done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z",
                            os.path.join(TOP, "man", page)], capture_output=True, check=False,

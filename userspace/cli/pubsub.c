@@ -42,6 +42,12 @@ static bool is_complete(const struct options *o)
 		fprintf(stderr, "\nError: Combining '-R' and '--retained-only' makes no sense.\n");
 		return false;
 	}
+	/* A session without a name keeps nothing, which -c and -x promise. */
+	if (o->id && !*o->id) {
+		client_error(o, o->tool == TOOL_PUB ? "Error: Invalid id." :
+			     "Error: Invalid id and/or clean_session.");
+		return false;
+	}
 	return true;
 }
 
