@@ -222,7 +222,7 @@ static const struct bad bad[] = {
 	{ uplink_main, "add b1 to", "needs a value" },
 	{ uplink_main, "add b1 to host:0", "from 1 to 65535" },
 	{ uplink_main, "add b1 to 192.0.2.1:", "not a number" },
-	{ uplink_main, "add b1 to 192.0.2.1:123456789", "not a number" },
+	{ uplink_main, "add b1 to 192.0.2.1:123456789", "from 1 to 65535" },
 	{ uplink_main, "add b1 to 192.0.2.1:65536", "from 1 to 65535" },
 	{ uplink_main, "add b1 to [::1", "\"]\" is missing" },
 	{ uplink_main, "add b1 to [::1]x", "must follow \"]\"" },

@@ -69,6 +69,8 @@ static void answer_session(void)
 	nl_put_u64(nlh, KMQTT_A_SESSION_DROPPED_MESSAGES, 5);
 }
 
+#define UTF8	"012345678901234567890123456789012345678901234567890123456789012"
+
 static void answer_retained(void)
 {
 	/* content type "t", user property a=b, correlation data 0xff */
@@ -83,6 +85,15 @@ static void answer_retained(void)
 	nl_put(nlh, KMQTT_A_RETAINED_PROPERTIES, props, sizeof(props) - 1);
 	nl_put_u8(nlh, KMQTT_A_RETAINED_QOS, 1);
 	nl_put_u64(nlh, KMQTT_A_RETAINED_TIME_NS, 1000000000000000001);
+}
+
+/* Byte 64 is the second half of a character. */
+static void answer_retained_utf8(void)
+{
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_RETAINED_GET);
+
+	nl_put_str(nlh, KMQTT_A_RETAINED_TOPIC, "s/2");
+	nl_put(nlh, KMQTT_A_RETAINED_PAYLOAD, UTF8 "\u00e9more", sizeof(UTF8 "\u00e9more") - 1);
 }
 
 static void put_server(struct nlmsghdr *nlh, int type, uint8_t last,
@@ -223,7 +234,7 @@ static void test_uplink(void)
 static void test_sessions(void)
 {
 	check(answer_session, session_main, "", IS(SESSION, SESSION2),
-	      IS(SESSION, "    max-queued unlimited\n", SESSION2),
+	      IS(SESSION, "    max-queued default\n", SESSION2),
 	      IS("[{'name':'c 1','kind':'remote','number':7,'attached':true,",
 		 "'online':false,'expiry':4294967295,'policy':9,'queued_messages':2,",
 		 "'dropped_messages':0,'max_queued_messages':0},",
@@ -257,6 +268,10 @@ static void test_retained(void)
 		 "'time':'2001-09-09T01:46:40.000000001Z','payload':'", DIGITS,
 		 "456789','content_type':'t','correlation_data_base64':'/w==',",
 		 "'user_properties':[['a','b']]}]\n"));
+	check(answer_retained_utf8, retained_main, "",
+	      IS("s/2\n    payload ", UTF8, " ...\n"),
+	      IS("s/2\n    payload ", UTF8, "\u00e9more\n"),
+	      IS("[{'topic':'s/2','payload':'", UTF8, "\u00e9more'}]\n"));
 }
 
 /* An answer with no more than what an uplink must have. */

@@ -194,7 +194,8 @@ def test_wait(kmqtt, topic, reason, status, error):
 
 
 def test_wait_needs_qos(kmqtt, topic):
-    assert kmqtt.run("pub", "-t", topic, "-m", "x", "--wait", "1").status == 3
+    done = kmqtt.run("pub", "-t", topic, "-m", "x", "--wait", "1")
+    assert done == (3, b"", b"Error: --wait needs QoS 1 or 2.\n")
 
 
 def test_debug(kmqtt, topic):

@@ -62,6 +62,10 @@ int pub_run(const struct options *o)
 	char *payload;
 	int status;
 
+	if (o->wait && !o->qos) {
+		client_error(o, "Error: --wait needs QoS 1 or 2.");
+		return STATUS_INVAL;
+	}
 	status = client_payload(o, &payload, &pub.payload_len);
 	pub.payload = payload;
 	if (!status)

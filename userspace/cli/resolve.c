@@ -17,7 +17,7 @@ int host_split(const char *text, size_t len, char *host, uint16_t *port)
 {
 	const char *start = text, *end = text + len, *colon;
 	uint64_t number = DEFAULT_PORT;
-	char digits[8] = "";
+	char digits[16] = "";
 
 	if (len && *text == '[') {
 		start++;
@@ -40,9 +40,9 @@ int host_split(const char *text, size_t len, char *host, uint16_t *port)
 	if (start == end || end - start > 255)
 		return bad_host(text, len, "a name of 1 to 255 bytes is needed");
 	if (colon != text + len) {
-		/* longer than any port: an empty word is no number either */
-		if (text + len - colon - 1 < (ptrdiff_t)sizeof(digits))
-			memcpy(digits, colon + 1, text + len - colon - 1);
+		/* what is cut off is longer than any port all the same */
+		snprintf(digits, sizeof(digits), "%.*s",
+			 (int)(text + len - colon - 1), colon + 1);
 		if (number_parse(digits, 1, 65535, "port", &number))
 			return STATUS_USAGE;
 	}

@@ -31,9 +31,13 @@ static void payload_print(const struct nlattr *attr)
 	const char *data = mnl_attr_get_payload(attr);
 	size_t len = mnl_attr_get_payload_len(attr);
 	bool cut = len > PREVIEW && !out_options.stats && !out_options.json;
+	size_t shown = cut ? PREVIEW : len;
 
+	/* no half of a UTF-8 character stays at the end, which has up to 4 bytes */
+	while (cut && shown > PREVIEW - 4 && (data[shown] & 0xc0) == 0x80)
+		shown--;
 	out_line(4);
-	out_bytes("payload", "payload", data, cut ? PREVIEW : len);
+	out_bytes("payload", "payload", data, shown);
 	if (cut)
 		out_word("...");
 }
