@@ -200,40 +200,72 @@ static int ring_moved(const struct kmqtt_ring_kernel *kernel, __u64 consumer)
 	return 0;
 }
 
-/* The loop of a reader, as uapi/kmqtt.h gives it. */
-static void read_ring(int fd, long count, struct ring_count *shared)
-{
-	struct kmqtt_ring_setup setup = { .size = sizeof(setup), .data_size = RING_SIZE };
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+/* A ring as it is mapped. */
+struct ring {
+	int fd;
+	const char *data;
 	const struct kmqtt_ring_kernel *kernel;
 	struct kmqtt_ring_user *user;
+};
+
+static struct ring open_ring(int fd)
+{
+	struct kmqtt_ring_setup setup = { .size = sizeof(setup), .data_size = RING_SIZE };
+	struct ring ring = { .fd = fd };
 	const char *map;
 
 	if (ioctl(fd, KMQTT_IOC_RING, &setup))
 		die("KMQTT_IOC_RING");
 	map = mmap(NULL, setup.map_size, PROT_READ, MAP_SHARED, fd, 0);
-	user = mmap(NULL, setup.kernel_offset, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED || user == MAP_FAILED)
+	ring.user = mmap(NULL, setup.kernel_offset, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED || ring.user == MAP_FAILED)
 		die("mmap");
-	kernel = (const void *)(map + setup.kernel_offset);
+	ring.kernel = (const void *)(map + setup.kernel_offset);
+	ring.data = map + setup.data_offset;
+	return ring;
+}
+
+/* The loop of a reader, as uapi/kmqtt.h gives it. */
+static void read_ring(const struct ring *ring, long count, struct ring_count *shared)
+{
+	struct pollfd p = { .fd = ring->fd, .events = POLLIN };
+
 	while (count) {
-		__u64 consumer = user->consumer;
-		__u64 producer = __atomic_load_n(&kernel->producer, __ATOMIC_ACQUIRE);
+		__u64 consumer = ring->user->consumer;
+		__u64 producer = __atomic_load_n(&ring->kernel->producer, __ATOMIC_ACQUIRE);
 
 		for (; consumer != producer; count--) {
 			const struct kmqtt_record *r = (const void *)
-				(map + setup.data_offset + (consumer & (RING_SIZE - 1)));
+				(ring->data + (consumer & (RING_SIZE - 1)));
 
 			consumer += r->len;
 		}
-		__atomic_store_n(&user->consumer, consumer, __ATOMIC_RELEASE);
-		if (count && (__atomic_load_n(&kernel->flags, __ATOMIC_ACQUIRE) ||
-			      !ring_moved(kernel, consumer))) {
+		__atomic_store_n(&ring->user->consumer, consumer, __ATOMIC_RELEASE);
+		if (count && (__atomic_load_n(&ring->kernel->flags, __ATOMIC_ACQUIRE) ||
+			      !ring_moved(ring->kernel, consumer))) {
 			shared->polls++;
 			if (poll(&p, 1, -1) != 1 || p.revents & POLLERR)
 				die("poll");
 		}
 	}
+}
+
+/* Return: system calls of a reader for which so many messages are there already */
+static double ring_waiting(long messages)
+{
+	struct ring_count count = { 0 };
+	int in = open_subscriber(TOPIC), out = open_device();
+	struct ring ring = open_ring(in);
+	struct message m;
+	long i;
+
+	make_message(&m, TOPIC);
+	for (i = 0; i < messages; i++)
+		write_all(out, &m, m.head.len);
+	read_ring(&ring, messages, &count);
+	close(in);
+	close(out);
+	return count.polls;
 }
 
 /* Return: messages a second; @polls: system calls of the reader a message */
@@ -249,7 +281,9 @@ static double stream_ring(double *polls)
 	make_message(&m, TOPIC);
 	child = fork();
 	if (!child) {
-		read_ring(in, MESSAGES, count);
+		struct ring ring = open_ring(in);
+
+		read_ring(&ring, MESSAGES, count);
 		_exit(0);
 	}
 	usleep(10000);
@@ -327,6 +361,7 @@ int main(void)
 	row("there and back, best batch", round, "us", pipe_round, "pipe; <= 1.3");
 	row("write to mmap ring, 64 B, 1 to 1", ring / 1e3, "k/s", pipe_rate / 1e3, "pipe");
 	row("system calls of the ring's reader", polls, "a msg", 0, "");
+	row("the same, 1000 messages being there", ring_waiting(1000), "calls", 0, "0");
 	row("kernel memory of a subscribed file", memory(), "bytes", 0, "<= 8192");
 	return 0;
 }
