@@ -316,12 +316,12 @@ static int json_payload(struct json *j, const struct print *pr, bool parse)
 {
 	const struct kmqtt_message *msg = pr->msg;
 
-	if (!msg->payload_len)
-		fputs("null", j->out);
-	else if (parse)
+	if (msg->payload_len && parse)
 		return json_text(j, msg->payload, msg->payload_len);
-	else
+	if (msg->payload_len)
 		json_data(j, msg->payload, msg->payload_len);
+	else
+		fputs("null", j->out);
 	return 0;
 }
 
