@@ -20,7 +20,7 @@
 #ifdef KMQTT_COMPAT_GENL_SPLIT
 
 /* commands that a family may have */
-#define KMQTT_COMPAT_GENL_OPS	32
+#define KMQTT_COMPAT_GENL_OPS	64
 
 struct genl_split_ops {
 	union {

@@ -64,6 +64,9 @@ uint8_t request_cmd(const struct run *r);
 /** test_args() - words become attributes, or a message that says what is wrong */
 void test_args(void);
 
+/** test_passwd() - passwords, and files with them */
+void test_passwd(void);
+
 /** test_show() - attributes become text and JSON */
 void test_show(void);
 

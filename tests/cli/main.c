@@ -7,6 +7,7 @@ int main(void)
 {
 	test_out();
 	test_args();
+	test_passwd();
 	test_show();
 	return done_testing();
 }

@@ -165,6 +165,9 @@ static const struct good good[] = {
 	{ acl_main, "del 4", KMQTT_CMD_ACL_DEL, false, { U32(ACL_ID, 4) } },
 	{ acl_main, "flush", KMQTT_CMD_ACL_FLUSH, false, { { 0 } } },
 	{ acl_main, "", KMQTT_CMD_ACL_GET, true, { { 0 } } },
+	{ passwd_main, "", KMQTT_CMD_USER_GET, true, { { 0 } } },
+	{ passwd_main, "del joe", KMQTT_CMD_USER_DEL, false, { STR(USER_NAME, "joe") } },
+	{ passwd_main, "flush", KMQTT_CMD_USER_FLUSH, false, { { 0 } } },
 	{ stats_main, "", KMQTT_CMD_STATS_GET, false, { { 0 } } },
 };
 
@@ -258,6 +261,18 @@ static const struct bad bad[] = {
 	{ uplink_main, "add b1 up down", "exclude each other" },
 	{ acl_main, "del", "ID is missing" },
 	{ acl_main, "del 0", "from 1 to" },
+	{ passwd_main, "add", "USER is missing" },
+	{ passwd_main, "add joe password a password b", "two passwords" },
+	{ passwd_main, "add joe password a iterations 0", "from 1 to 1000000" },
+	{ passwd_main, "add joe password a iterations 1000001", "from 1 to 1000000" },
+	{ passwd_main, "add joe password-file /does/not/exist", "No such file" },
+	{ passwd_main, "add joe pass x", "ambiguous: password password-file" },
+	{ passwd_main, "del", "USER is missing" },
+	{ passwd_main, "del joe iterations 1", "does not belong here" },
+	{ passwd_main, "load", "FILE is missing" },
+	{ passwd_main, "load /does/not/exist", "No such file" },
+	{ passwd_main, "flush x", "one word too many" },
+	{ passwd_main, "hash x password y", "does not belong here" },
 	{ monitor_main, "a#", "not a topic filter" },
 	{ monitor_main, "a event foo", "unknown event" },
 	{ monitor_main, "a b", "unknown keyword" },
@@ -273,8 +288,8 @@ static void test_help(void)
 {
 	static int (*const mains[])(struct args *args) = {
 		switch_show_main, switch_set_main, uplink_main, session_main,
-		subscription_main, retained_main, acl_main, monitor_main,
-		stats_main, top_main,
+		subscription_main, retained_main, acl_main, passwd_main,
+		monitor_main, stats_main, top_main,
 	};
 	const struct run *r;
 	size_t i;

@@ -16,10 +16,13 @@ PRIVILEGED = {
     "uplink-topic-new": {"uplink": "u", "filter": "f", "direction": 1},
     "uplink-topic-del": {"uplink": "u", "filter": "f"}, "session-get": {"name": "n"},
     "session-del": {"name": "n"}, "retained-del": {"filter": "nothing/here"},
-    "acl-new": {"allow": 1}, "acl-del": {"id": 1}, "acl-flush": {}}
+    "acl-new": {"allow": 1}, "acl-del": {"id": 1}, "acl-flush": {},
+    "user-set": {"name": "u", "iterations": 1, "salt": b"s", "hash": bytes(64)},
+    "user-del": {"name": "u"}, "user-flush": {},
+    "user-replace": {"entry": [{"name": "u", "iterations": 1, "salt": b"s", "hash": bytes(64)}]}}
 
 DUMPS = ["uplink-get", "uplink-topic-get", "session-get", "subscription-get", "retained-get",
-         "acl-get"]
+         "acl-get", "user-get"]
 
 
 def attempt(call, *args, **more):

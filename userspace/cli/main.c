@@ -19,6 +19,7 @@ static const char usage[] =
 	"  subscription  who has subscribed to what\n"
 	"  retained      retained messages\n"
 	"  acl           who may publish and subscribe to what\n"
+	"  passwd        users and their passwords\n"
 	"  monitor       events as they happen\n"
 	"  stats         counters\n"
 	"  top           counters and sessions, live\n"
@@ -42,6 +43,7 @@ static const struct command objects[] = {
 	{ "subscription", subscription_main },
 	{ "retained", retained_main },
 	{ "acl", acl_main },
+	{ "passwd", passwd_main },
 	{ "monitor", monitor_main },
 	{ "stats", stats_main },
 	{ "top", top_main },

@@ -140,6 +140,23 @@ static int handle_reply(const char *buf, int len, uint32_t seq,
 	return -1;
 }
 
+/* A large request has to fit into the send buffer, whose limit binds all but root. */
+static int nl_send(const struct nlmsghdr *nlh)
+{
+	int fd = mnl_socket_get_fd(nl.socket), room = nlh->nlmsg_len + 1024;
+
+	if (nlh->nlmsg_len > NL_SIZE &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	if (mnl_socket_sendto(nl.socket, nlh, nlh->nlmsg_len) >= 0)
+		return STATUS_OK;
+	if (errno != EMSGSIZE)
+		return report_errno("netlink");
+	fputs("kmqtt: the request is larger than a socket's send buffer may be (net.core.wmem_max)\n",
+	      stderr);
+	return STATUS_REFUSED;
+}
+
 /* Sends a request and takes all that comes back for it. */
 static int nl_exchange(struct nlmsghdr *nlh, struct nl_replies *replies)
 {
@@ -149,8 +166,8 @@ static int nl_exchange(struct nlmsghdr *nlh, struct nl_replies *replies)
 	replies->len = 0;
 	replies->interrupted = false;
 	nlh->nlmsg_seq = ++nl.seq;
-	if (mnl_socket_sendto(nl.socket, nlh, nlh->nlmsg_len) < 0)
-		return report_errno("netlink");
+	if (nl_send(nlh))
+		return STATUS_REFUSED;
 	while (ret == -1) {
 		len = mnl_socket_recvfrom(nl.socket, nl.reply,
 					  sizeof(nl.reply));

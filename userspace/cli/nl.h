@@ -45,6 +45,15 @@ typedef int (*nl_fn)(const struct nlmsghdr *nlh, void *ctx);
 struct nlmsghdr *nl_request(uint8_t cmd);
 
 /**
+ * nl_request_large() - begins a request that may be larger than NL_SIZE
+ * @cmd:	command of the family
+ * @size:	bytes that it may have
+ *
+ * Return: as nl_request(); NULL (reported) if there is no memory.
+ */
+struct nlmsghdr *nl_request_large(uint8_t cmd, size_t size);
+
+/**
  * nl_put() - adds an attribute
  * @nlh:	from nl_request()
  * @attr:	its type
@@ -65,6 +74,18 @@ struct nlmsghdr *nl_message(void *buf, uint16_t type, uint8_t cmd);
 
 /** nl_put_str() - with its NUL byte; see nl_put() */
 int nl_put_str(struct nlmsghdr *nlh, uint16_t attr, const char *s);
+
+/**
+ * nl_nest_begin() - the attributes that follow are inside of one
+ * @nlh:	from nl_request()
+ * @attr:	its type
+ *
+ * Return: for nl_nest_end(), or NULL (reported) if it does not fit.
+ */
+struct nlattr *nl_nest_begin(struct nlmsghdr *nlh, uint16_t attr);
+
+/** nl_nest_end() - no more are. Return: STATUS_OK, STATUS_USAGE (reported) */
+int nl_nest_end(struct nlmsghdr *nlh, struct nlattr *nest);
 
 /** nl_put_u8() - see nl_put() */
 int nl_put_u8(struct nlmsghdr *nlh, uint16_t attr, uint8_t v);

@@ -9,16 +9,17 @@
 #include "args.h"
 #include "nl.h"
 
-#define MARKS_MAX	64
-
 /* The request, and its keywords in order of their attributes. */
 static struct {
 	char buf[NL_SIZE] __attribute__((aligned(8)));
+	char *large;
+	size_t room;
 	size_t marks;
+	size_t marks_room;
 	struct {
 		uint32_t offset;
 		const char *keyword;
-	} mark[MARKS_MAX];
+	} *mark;
 } request;
 
 struct nlmsghdr *nl_message(void *buf, uint16_t type, uint8_t cmd)
@@ -37,14 +38,47 @@ struct nlmsghdr *nl_message(void *buf, uint16_t type, uint8_t cmd)
 struct nlmsghdr *nl_request(uint8_t cmd)
 {
 	request.marks = 0;
+	request.room = NL_SIZE;
 	return nl_message(request.buf, 0, cmd);
+}
+
+struct nlmsghdr *nl_request_large(uint8_t cmd, size_t size)
+{
+	free(request.large);
+	request.large = malloc(size);
+	if (!request.large) {
+		usage_error("out of memory");
+		return NULL;
+	}
+	request.marks = 0;
+	request.room = size;
+	return nl_message(request.large, 0, cmd);
 }
 
 int nl_put(struct nlmsghdr *nlh, uint16_t attr, const void *data, size_t len)
 {
 	if (len > UINT16_MAX - MNL_ATTR_HDRLEN ||
-	    !mnl_attr_put_check(nlh, NL_SIZE, attr, len, data))
+	    !mnl_attr_put_check(nlh, request.room, attr, len, data))
 		return usage_error("the request is too long");
+	return STATUS_OK;
+}
+
+struct nlattr *nl_nest_begin(struct nlmsghdr *nlh, uint16_t attr)
+{
+	struct nlattr *nest = mnl_attr_nest_start_check(nlh, request.room, attr);
+
+	if (!nest)
+		usage_error("the request is too long");
+	return nest;
+}
+
+int nl_nest_end(struct nlmsghdr *nlh, struct nlattr *nest)
+{
+	size_t len = (char *)mnl_nlmsg_get_payload_tail(nlh) - (char *)nest;
+
+	if (len > UINT16_MAX)
+		return usage_error("the request is too long");
+	mnl_attr_nest_end(nlh, nest);
 	return STATUS_OK;
 }
 
@@ -75,8 +109,16 @@ int nl_put_u64(struct nlmsghdr *nlh, uint16_t attr, uint64_t v)
 
 void nl_mark(struct nlmsghdr *nlh, const char *keyword)
 {
-	if (request.marks == MARKS_MAX)
-		return;
+	void *more;
+
+	if (request.marks == request.marks_room) {
+		more = reallocarray(request.mark, request.marks + 64,
+				    2 * sizeof(*request.mark));
+		if (!more)
+			return;
+		request.mark = more;
+		request.marks_room = 2 * (request.marks + 64);
+	}
 	request.mark[request.marks].offset = nlh->nlmsg_len;
 	request.mark[request.marks++].keyword = keyword;
 }

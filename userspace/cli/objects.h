@@ -32,6 +32,9 @@ int retained_main(struct args *args);
 /** acl_main() - `kmqtt acl ...` */
 int acl_main(struct args *args);
 
+/** passwd_main() - `kmqtt passwd ...` */
+int passwd_main(struct args *args);
+
 /** monitor_main() - `kmqtt monitor ...` */
 int monitor_main(struct args *args);
 

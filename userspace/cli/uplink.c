@@ -174,9 +174,9 @@ static int put_server(struct nlmsghdr *nlh, const struct server *server)
 	const struct sockaddr_in *in = (const void *)&server->addr;
 	struct nlattr *nest;
 
-	nest = mnl_attr_nest_start_check(nlh, NL_SIZE, A(SERVER));
+	nest = nl_nest_begin(nlh, A(SERVER));
 	if (!nest)
-		return usage_error("the request is too long");
+		return STATUS_USAGE;
 	if (server->addr.ss_family == AF_INET) {
 		if (nl_put(nlh, KMQTT_A_SERVER_IPV4, &in->sin_addr,
 			   sizeof(in->sin_addr)))
@@ -193,8 +193,7 @@ static int put_server(struct nlmsghdr *nlh, const struct server *server)
 	if (nl_put_u16(nlh, KMQTT_A_SERVER_PORT, in->sin_port) ||
 	    nl_put_str(nlh, KMQTT_A_SERVER_HOST, server->host))
 		return STATUS_USAGE;
-	mnl_attr_nest_end(nlh, nest);
-	return STATUS_OK;
+	return nl_nest_end(nlh, nest);
 }
 
 static int put_servers(struct args *args, const struct param *param,

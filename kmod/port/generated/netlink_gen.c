@@ -44,6 +44,16 @@ static const struct netlink_range_validation kmqtt_a_listener_byte_rate_range = 
 	.max	= KMQTT_RATE_MAX,
 };
 
+static const struct netlink_range_validation kmqtt_a_user_iterations_range = {
+	.min	= 1ULL,
+	.max	= KMQTT_USER_ITERATIONS_MAX,
+};
+
+static const struct netlink_range_validation kmqtt_a_user_entry_iterations_range = {
+	.min	= 1ULL,
+	.max	= KMQTT_USER_ITERATIONS_MAX,
+};
+
 /* Common nested types */
 const struct nla_policy kmqtt_server_nl_policy[KMQTT_A_SERVER_HOST + 1] = {
 	[KMQTT_A_SERVER_IPV4] = { .type = NLA_BE32, },
@@ -51,6 +61,13 @@ const struct nla_policy kmqtt_server_nl_policy[KMQTT_A_SERVER_HOST + 1] = {
 	[KMQTT_A_SERVER_SCOPE_ID] = { .type = NLA_U32, },
 	[KMQTT_A_SERVER_PORT] = NLA_POLICY_MIN(NLA_BE16, 1),
 	[KMQTT_A_SERVER_HOST] = { .type = NLA_NUL_STRING, .len = KMQTT_HOST_LEN, },
+};
+
+const struct nla_policy kmqtt_user_entry_nl_policy[KMQTT_A_USER_ENTRY_HASH + 1] = {
+	[KMQTT_A_USER_ENTRY_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_CREDENTIAL_LEN, },
+	[KMQTT_A_USER_ENTRY_ITERATIONS] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_user_entry_iterations_range),
+	[KMQTT_A_USER_ENTRY_SALT] = NLA_POLICY_MAX_LEN(KMQTT_USER_SALT_LEN),
+	[KMQTT_A_USER_ENTRY_HASH] = NLA_POLICY_EXACT_LEN(KMQTT_USER_HASH_LEN),
 };
 
 /* KMQTT_CMD_SWITCH_SET - do */
@@ -297,6 +314,24 @@ static const struct nla_policy kmqtt_unsubscribe_nl_policy[KMQTT_A_SUBSCRIPTION_
 	[KMQTT_A_SUBSCRIPTION_FILTER] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
 };
 
+/* KMQTT_CMD_USER_SET - do */
+static const struct nla_policy kmqtt_user_set_nl_policy[KMQTT_A_USER_HASH + 1] = {
+	[KMQTT_A_USER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_CREDENTIAL_LEN, },
+	[KMQTT_A_USER_ITERATIONS] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_user_iterations_range),
+	[KMQTT_A_USER_SALT] = NLA_POLICY_MAX_LEN(KMQTT_USER_SALT_LEN),
+	[KMQTT_A_USER_HASH] = NLA_POLICY_EXACT_LEN(KMQTT_USER_HASH_LEN),
+};
+
+/* KMQTT_CMD_USER_DEL - do */
+static const struct nla_policy kmqtt_user_del_nl_policy[KMQTT_A_USER_NAME + 1] = {
+	[KMQTT_A_USER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_CREDENTIAL_LEN, },
+};
+
+/* KMQTT_CMD_USER_REPLACE - do */
+static const struct nla_policy kmqtt_user_replace_nl_policy[KMQTT_A_USER_ENTRY + 1] = {
+	[KMQTT_A_USER_ENTRY] = NLA_POLICY_NESTED(kmqtt_user_entry_nl_policy),
+};
+
 /* Ops table for kmqtt */
 static const struct genl_split_ops kmqtt_nl_ops[] = {
 	{
@@ -495,6 +530,38 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.policy		= kmqtt_unsubscribe_nl_policy,
 		.maxattr	= KMQTT_A_SUBSCRIPTION_FILTER,
 		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_USER_SET,
+		.doit		= kmqtt_nl_user_set_doit,
+		.policy		= kmqtt_user_set_nl_policy,
+		.maxattr	= KMQTT_A_USER_HASH,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_USER_DEL,
+		.doit		= kmqtt_nl_user_del_doit,
+		.policy		= kmqtt_user_del_nl_policy,
+		.maxattr	= KMQTT_A_USER_NAME,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= KMQTT_CMD_USER_GET,
+		.start	= kmqtt_nl_dump_start,
+		.dumpit	= kmqtt_nl_user_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd	= KMQTT_CMD_USER_FLUSH,
+		.doit	= kmqtt_nl_user_flush_doit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_USER_REPLACE,
+		.doit		= kmqtt_nl_user_replace_doit,
+		.policy		= kmqtt_user_replace_nl_policy,
+		.maxattr	= KMQTT_A_USER_ENTRY,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

@@ -15,6 +15,7 @@
 
 /* Common nested types */
 extern const struct nla_policy kmqtt_server_nl_policy[KMQTT_A_SERVER_HOST + 1];
+extern const struct nla_policy kmqtt_user_entry_nl_policy[KMQTT_A_USER_ENTRY_HASH + 1];
 
 int kmqtt_nl_dump_start(struct netlink_callback *cb);
 int kmqtt_nl_retained_done(struct netlink_callback *cb);
@@ -54,6 +55,11 @@ int kmqtt_nl_client_attach_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_publish_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_subscribe_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_unsubscribe_doit(struct sk_buff *skb, struct genl_info *info);
+int kmqtt_nl_user_set_doit(struct sk_buff *skb, struct genl_info *info);
+int kmqtt_nl_user_del_doit(struct sk_buff *skb, struct genl_info *info);
+int kmqtt_nl_user_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int kmqtt_nl_user_flush_doit(struct sk_buff *skb, struct genl_info *info);
+int kmqtt_nl_user_replace_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	KMQTT_NLGRP_EVENTS,
