@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 from kmqtt_packet import (  # pylint: disable=unused-import
     AUTH, CONNACK, CONNECT, DISCONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL,
@@ -27,10 +28,11 @@ class Peer(Stream):
 
     def expect(self, kind):
         """The next packet but PINGREQ, which must be this one."""
+        end = time.monotonic() + SECONDS
         got = self.packet()
         while got.type == PINGREQ and kind != PINGREQ:
             self.send(packet(PINGRESP))
-            got = self.packet()
+            got = self.packet(end - time.monotonic())
         assert got.type == kind, got
         return got
 

@@ -10,9 +10,8 @@ from kmqtt_client import Will, connect_packet, subscribe_packet, unsubscribe_pac
 from kmqtt_packet import (
     ASSIGNED_CLIENT_ID, AUTH_METHOD, CONNECT, CORRELATION_DATA, DISCONNECT, MAXIMUM_PACKET_SIZE,
     PINGREQ, PUBACK, PUBCOMP, PUBREC, PUBREL, REASON_STRING, RECEIVE_MAXIMUM, REQUEST_PROBLEM,
-    REQUEST_RESPONSE, RESPONSE_INFORMATION, SERVER_KEEP_ALIVE, SESSION_EXPIRY, SUBACK, TOPIC_ALIAS,
-    TOPIC_ALIAS_MAXIMUM, UNSUBACK, USER_PROPERTY, Reader, encode_props, packet, publish_packet,
-    string)
+    REQUEST_RESPONSE, RESPONSE_INFORMATION, SESSION_EXPIRY, SUBACK, TOPIC_ALIAS,
+    TOPIC_ALIAS_MAXIMUM, USER_PROPERTY, packet, publish_packet, string)
 
 KEEP = {SESSION_EXPIRY: 1000}
 SECURED = pytest.mark.broker(users={"tester": "secret"}, anonymous=False,

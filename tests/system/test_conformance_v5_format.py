@@ -6,7 +6,7 @@ import pytest
 from kmqtt_client import Will, connect_packet, subscribe_packet, unsubscribe_packet
 from kmqtt_packet import (
     AUTH, AUTH_METHOD, CONNACK, CONNECT, CONTENT_TYPE, DISCONNECT, PINGREQ, PUBACK, PUBCOMP,
-    PUBLISH, PUBREC, PUBREL, REASON_STRING, RESPONSE_TOPIC, SUBACK, SUBSCRIBE, SUBSCRIPTION_ID,
+    PUBLISH, PUBREC, PUBREL, REASON_STRING, RESPONSE_TOPIC, SUBACK, SUBSCRIBE,
     UNSUBACK, UNSUBSCRIBE, USER_PROPERTY, encode_props, packet, publish_packet, string)
 
 BAD_UTF8 = {
