@@ -17,12 +17,14 @@ client identifiers must be a test's own: `topic` and `ident` are.
 """
 
 import contextlib
+import ipaddress
 import os
 import socket
 import subprocess
 
 import pytest
 
+import kmqtt_nl
 from kmqtt_broker import Mosquitto
 from kmqtt_cli import CLONE_NEWNET, KMQTT
 from kmqtt_client import NUMBERS, Client
@@ -93,12 +95,25 @@ class KmqttServer(Broker):
             password_file(f"{path}/passwd", users)
             self.kmqtt("passwd", "load", f"{path}/passwd")
         if acl:
-            with open(f"{path}/acl", "w", encoding="ascii") as file:
-                file.write(acl)
-            self.kmqtt("acl", "load", f"{path}/acl")
+            self.rules(acl)
         conf.setdefault("anonymous", True)
-        words = [w for key, value in conf.items() for w in (key.replace("_", "-"), text(value))]
-        self.kmqtt("listener", "add", f"{self.host}:{self.port}", *words)
+        if "protocols" in conf:
+            conf["protocols"] = sum(1 << int(level) for level in conf["protocols"].split(","))
+        with self.inside():
+            with kmqtt_nl.Netlink() as nl:
+                nl.do("listener-new", ipv4=int(ipaddress.ip_address(self.host)), port=self.port,
+                      **{key: int(value) for key, value in conf.items()})
+
+    def rules(self, acl):
+        """Rules as they are in a file of Mosquitto's, which denies what no rule allows."""
+        self.kmqtt("set", "acl_default", "deny")
+        who = []
+        for line in acl.splitlines():
+            first, *rest = line.split()
+            if first == "user":
+                who = ["user", rest[0]]
+            else:
+                self.kmqtt("acl", "add", "allow", *rest, *who)
 
     @staticmethod
     def run(*command):
