@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Listeners: sockets that are listened on, settings, and the end of both. */
+#include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/in.h>
@@ -377,6 +378,16 @@ put:
 	return ret;
 }
 
+bool kmqtt_listener_name_valid(const char *name)
+{
+	const char *p;
+
+	for (p = name; *p; p++)
+		if (!isascii(*p) || (!isalnum(*p) && !strchr("._-", *p)))
+			return false;
+	return isalpha(*name);
+}
+
 int kmqtt_listener_add(struct kmqtt_net *kn, const char *name,
 		       struct sockaddr_storage *addr, bool v6only,
 		       struct kmqtt_listener_conf *conf, char *made, const char **why)
@@ -384,8 +395,10 @@ int kmqtt_listener_add(struct kmqtt_net *kn, const char *name,
 	int ret;
 
 	*why = NULL;
-	if (name && !*name)
-		name = NULL;
+	if (name && !kmqtt_listener_name_valid(name)) {
+		*why = "a name is of letters, digits, '.', '_' and '-', a letter first";
+		return -EINVAL;
+	}
 	if (!name && addr->ss_family == AF_UNSPEC) {
 		*why = "a listener without an address needs a name";
 		return -EINVAL;
@@ -419,16 +432,15 @@ void kmqtt_listener_del(struct kmqtt_listener *l, bool abort)
 	kmqtt_listener_put(l);
 }
 
-int kmqtt_listener_attach(struct kmqtt_net *kn, const char *name, int fd, const u8 *early,
-			  u32 early_len, const char **why)
+int kmqtt_listener_attach(struct kmqtt_listener *l, int fd, const u8 *early, u32 early_len,
+			  const char **why)
 {
-	struct kmqtt_listener *l;
 	struct socket *sock;
 	u8 *copy = NULL;
 	int ret;
 
 	*why = NULL;
-	sock = kmqtt_sock_get(fd, kn->broker.net, why);
+	sock = kmqtt_sock_get(fd, l->kn->broker.net, why);
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
 	if (early_len) {
@@ -439,26 +451,14 @@ int kmqtt_listener_attach(struct kmqtt_net *kn, const char *name, int fd, const 
 		}
 		memcpy(copy, early, early_len);
 	}
-	mutex_lock(&kn->listeners.lock);
-	l = kmqtt_listener_find(kn, name, NULL);
-	if (l)
-		refcount_inc(&l->refs);
-	mutex_unlock(&kn->listeners.lock);
-	if (!l) {
-		*why = "no such listener";
-		ret = -ENOENT;
-		goto free;
-	}
 	atomic64_inc(&l->stats.accepted);
 	ret = kmqtt_client_new(l, sock, copy, early_len);
+	if (!ret)
+		return 0;
 	if (ret == -EUSERS) {
 		atomic64_inc(&l->stats.refused);
 		*why = "the listener has max_connections clients";
 	}
-	kmqtt_listener_put(l);
-	if (!ret)
-		return 0;
-free:
 	kvfree(copy);
 put:
 	sockfd_put(sock);

@@ -182,9 +182,17 @@ kmqtt_listener_conf_new(const struct kmqtt_listener_conf *from, const char *moun
 void kmqtt_listener_conf_put(struct kmqtt_listener_conf *conf);
 
 /**
+ * kmqtt_listener_name_valid() - may a listener be given this name?
+ *
+ * Letters, digits, `.`, `_` and `-`, a letter first: no address looks like that, and
+ * names go into logs and on terminals.
+ */
+bool kmqtt_listener_name_valid(const char *name);
+
+/**
  * kmqtt_listener_add() - make a listener
  * @kn:		namespace
- * @name:	name; NULL or empty: made of the address
+ * @name:	name, see kmqtt_listener_name_valid(); NULL: made of the address
  * @addr:	IPv4 or IPv6 address and port, port 0: any, and then the one that it got
  *		is written there; AF_UNSPEC: no socket, and a name is needed
  * @v6only:	an IPv6 address takes no IPv4 connections
@@ -226,17 +234,16 @@ void kmqtt_listener_del(struct kmqtt_listener *listener, bool abort);
 
 /**
  * kmqtt_listener_attach() - a connected socket of user space becomes a client
- * @kn:		namespace
- * @name:	listener whose settings hold for it
+ * @listener:	whose settings hold for it; the caller has a reference
  * @fd:		file descriptor of the calling process; TCP, kTLS or AF_UNIX
  * @early:	bytes that user space has read from it, or NULL
  * @early_len:	how many
  * @why:	out, on error: text for the user, or NULL
  *
- * Return: 0, -ENOENT (no such listener), -EUSERS (max_connections), else as
+ * Return: 0, -EUSERS (max_connections), -ESHUTDOWN (the listener goes), else as
  * kmqtt_uplink_attach().
  */
-int kmqtt_listener_attach(struct kmqtt_net *kn, const char *name, int fd, const u8 *early,
+int kmqtt_listener_attach(struct kmqtt_listener *listener, int fd, const u8 *early,
 			  u32 early_len, const char **why);
 
 /** kmqtt_listener_put() - drop a reference (atomic) */

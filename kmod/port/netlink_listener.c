@@ -161,22 +161,32 @@ int kmqtt_nl_listener_new_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err) {
 		kmqtt_listener_conf_put(conf);
 		nlmsg_free(msg);
-		return kmqtt_nl_fail(info->extack, err == -EEXIST ? name : NULL, why, err);
+		if (err != -EEXIST && (!name || kmqtt_listener_name_valid(nla_data(name))))
+			name = NULL;
+		return kmqtt_nl_fail(info->extack, name, why, err);
 	}
 	atomic_inc(&kmqtt_nl_listener_generation);
 	return kmqtt_nl_listener_reply(info, msg, head, made, &addr);
 }
 
-/* listeners->lock held. Return: it, or NULL and then it is said */
+/* By name, or else by address. listeners->lock held. Return: it, or ERR_PTR(), said */
 static struct kmqtt_listener *kmqtt_nl_find_listener(struct genl_info *info)
 {
 	struct nlattr *name = info->attrs[KMQTT_A_LISTENER_NAME];
+	struct sockaddr_storage addr;
 	struct kmqtt_listener *l;
+	int err;
 
-	l = kmqtt_listener_find(kmqtt_nl_kn(info), nla_data(name), NULL);
-	if (!l)
-		kmqtt_nl_fail(info->extack, name, "no such listener", -ENOENT);
-	return l;
+	err = kmqtt_nl_get_address(info, &addr);
+	if (!err && !name && addr.ss_family == AF_UNSPEC)
+		err = kmqtt_nl_fail(info->extack, NULL, "which listener?", -EINVAL);
+	if (err)
+		return ERR_PTR(err);
+	l = kmqtt_listener_find(kmqtt_nl_kn(info), name ? nla_data(name) : NULL, &addr);
+	if (l)
+		return l;
+	return ERR_PTR(kmqtt_nl_fail(info->extack, name ?: info->attrs[KMQTT_A_LISTENER_PORT],
+				     "no such listener", -ENOENT));
 }
 
 int kmqtt_nl_listener_set_doit(struct sk_buff *skb, struct genl_info *info)
@@ -184,13 +194,12 @@ int kmqtt_nl_listener_set_doit(struct sk_buff *skb, struct genl_info *info)
 	struct kmqtt_listeners *listeners = &kmqtt_nl_kn(info)->listeners;
 	struct kmqtt_listener_conf *conf, *old;
 	struct kmqtt_listener *l;
-	int err = -ENOENT;
+	int err;
 
-	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_LISTENER_NAME))
-		return kmqtt_nl_fail(info->extack, NULL, "which listener?", -EINVAL);
 	mutex_lock(&listeners->lock);
 	l = kmqtt_nl_find_listener(info);
-	if (l) {
+	err = PTR_ERR_OR_ZERO(l);
+	if (!err) {
 		old = rcu_dereference_protected(l->conf, lockdep_is_held(&listeners->lock));
 		conf = kmqtt_nl_get_listener(info, old);
 		err = PTR_ERR_OR_ZERO(conf);
@@ -206,17 +215,14 @@ int kmqtt_nl_listener_del_doit(struct sk_buff *skb, struct genl_info *info)
 	struct kmqtt_listeners *listeners = &kmqtt_nl_kn(info)->listeners;
 	struct kmqtt_listener *l;
 
-	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_LISTENER_NAME))
-		return kmqtt_nl_fail(info->extack, NULL, "which listener?", -EINVAL);
 	mutex_lock(&listeners->lock);
 	l = kmqtt_nl_find_listener(info);
-	if (l)
+	if (!IS_ERR(l)) {
 		kmqtt_listener_del(l, false);
+		atomic_inc(&kmqtt_nl_listener_generation);
+	}
 	mutex_unlock(&listeners->lock);
-	if (!l)
-		return -ENOENT;
-	atomic_inc(&kmqtt_nl_listener_generation);
-	return 0;
+	return PTR_ERR_OR_ZERO(l);
 }
 
 static int kmqtt_nl_put_address(struct sk_buff *skb, const struct kmqtt_listener *l)
@@ -286,6 +292,26 @@ static int kmqtt_nl_put_listener(struct sk_buff *skb, struct kmqtt_listener *l)
 	       kmqtt_nl_put_count(skb, KMQTT_A_LISTENER_MALFORMED, &stats->malformed);
 }
 
+int kmqtt_nl_listener_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct kmqtt_listeners *listeners = &kmqtt_nl_kn(info)->listeners;
+	struct kmqtt_listener *l;
+	struct sk_buff *msg;
+	void *head;
+	int err;
+
+	msg = kmqtt_nl_reply_new(info, GENLMSG_DEFAULT_SIZE + KMQTT_MOUNT_MAX, &head);
+	if (!msg)
+		return -ENOMEM;
+	mutex_lock(&listeners->lock);
+	l = kmqtt_nl_find_listener(info);
+	err = PTR_ERR_OR_ZERO(l);
+	if (!err)
+		err = kmqtt_nl_put_listener(msg, l);
+	mutex_unlock(&listeners->lock);
+	return kmqtt_nl_reply_send(info, msg, head, err);
+}
+
 int kmqtt_nl_listener_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct kmqtt_listeners *listeners = &kmqtt_nl_dump_kn(cb)->listeners;
@@ -314,18 +340,24 @@ int kmqtt_nl_listener_get_dumpit(struct sk_buff *skb, struct netlink_callback *c
 
 int kmqtt_nl_client_attach_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *name = info->attrs[KMQTT_A_LISTENER_NAME];
+	struct kmqtt_listeners *listeners = &kmqtt_nl_kn(info)->listeners;
 	struct nlattr *early = info->attrs[KMQTT_A_LISTENER_EARLY_DATA];
 	struct nlattr *fd = info->attrs[KMQTT_A_LISTENER_FD];
+	struct kmqtt_listener *l;
 	const char *why = NULL;
 	int err;
 
-	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_LISTENER_NAME))
-		return kmqtt_nl_fail(info->extack, NULL, "which listener?", -EINVAL);
 	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_LISTENER_FD))
 		return kmqtt_nl_fail(info->extack, NULL, "which socket?", -EINVAL);
-	err = kmqtt_listener_attach(kmqtt_nl_kn(info), nla_data(name), nla_get_u32(fd),
-				    early ? nla_data(early) : NULL,
+	mutex_lock(&listeners->lock);
+	l = kmqtt_nl_find_listener(info);
+	if (!IS_ERR(l))
+		refcount_inc(&l->refs);
+	mutex_unlock(&listeners->lock);
+	if (IS_ERR(l))
+		return PTR_ERR(l);
+	err = kmqtt_listener_attach(l, nla_get_u32(fd), early ? nla_data(early) : NULL,
 				    early ? nla_len(early) : 0, &why);
-	return err ? kmqtt_nl_fail(info->extack, err == -ENOENT ? name : fd, why, err) : 0;
+	kmqtt_listener_put(l);
+	return err ? kmqtt_nl_fail(info->extack, fd, why, err) : 0;
 }

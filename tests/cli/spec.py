@@ -18,8 +18,9 @@ WORDS = {"policy": "policy", "session-type": "session_type", "ack-type": "ack_ty
          "acl-access": "acl_access", "event-code": "event"}
 MORE = {"acl-access": ["readwrite"]}
 # What is set by a command or in another way than by a keyword of its own.
-NO_KEYWORD = {"uplink-new": {"name", "fd", "early-data"}, "switch-set": set()}
-SOURCES = {"uplink-new": "uplink.c", "switch-set": "switch.c"}
+NO_KEYWORD = {"uplink-new": {"name", "fd", "early-data"}, "switch-set": set(),
+              "listener-new": {"ipv4", "ipv6", "scope-id", "port"}}
+SOURCES = {"uplink-new": "uplink.c", "switch-set": "switch.c", "listener-new": "listener.c"}
 
 results = []
 

@@ -123,6 +123,51 @@ static const struct good good[] = {
 	{ uplink_main, "topic show b1", KMQTT_CMD_UPLINK_TOPIC_GET, true,
 	  { STR(UPLINK_TOPIC_UPLINK, "b1") } },
 
+	{ listener_main, "", KMQTT_CMD_LISTENER_GET, true, { { 0 } } },
+	{ listener_main, "show l1", KMQTT_CMD_LISTENER_GET, false,
+	  { STR(LISTENER_NAME, "l1") } },
+	{ listener_main, "show 127.0.0.1:1883", KMQTT_CMD_LISTENER_GET, false,
+	  { BYTES(LISTENER_IPV4, "\x7f\0\0\1"),
+	    BYTES(LISTENER_PORT, "\x07\x5b") } },
+	{ listener_main, "add 127.0.0.1:0", KMQTT_CMD_LISTENER_NEW, false,
+	  { BYTES(LISTENER_IPV4, "\x7f\0\0\1"), U16(LISTENER_PORT, 0) } },
+	{ listener_main, "add [::1]:8883 name tls v6only on",
+	  KMQTT_CMD_LISTENER_NEW, false,
+	  { BYTES(LISTENER_IPV6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"),
+	    BYTES(LISTENER_PORT, "\x22\xb3"), STR(LISTENER_NAME, "tls"),
+	    U8(LISTENER_V6ONLY, 1) } },
+	{ listener_main, "add none name tls mount-point a/b",
+	  KMQTT_CMD_LISTENER_NEW, false,
+	  { STR(LISTENER_NAME, "tls"), STR(LISTENER_MOUNT_POINT, "a/b") } },
+	{ listener_main, "set l1 max-connections 7 max_qos 1 prot 3,5 max-packet 99",
+	  KMQTT_CMD_LISTENER_SET, false,
+	  { STR(LISTENER_NAME, "l1"), U32(LISTENER_MAX_CONNECTIONS, 7),
+	    U8(LISTENER_MAX_QOS, 1), U32(LISTENER_PROTOCOLS, 40),
+	    U32(LISTENER_MAX_PACKET_SIZE, 99) } },
+	{ listener_main, "set l1 max-topic-alias 1 max_topic_alias_b 2 max_keepalive 1h receive-m 4",
+	  KMQTT_CMD_LISTENER_SET, false,
+	  { STR(LISTENER_NAME, "l1"), U16(LISTENER_MAX_TOPIC_ALIAS, 1),
+	    U16(LISTENER_MAX_TOPIC_ALIAS_BROKER, 2),
+	    U16(LISTENER_MAX_KEEPALIVE, 3600), U16(LISTENER_RECEIVE_MAXIMUM, 4) } },
+	{ listener_main, "set l1 anonymous on zero-length-clientid no connect-timeout 1m",
+	  KMQTT_CMD_LISTENER_SET, false,
+	  { STR(LISTENER_NAME, "l1"), U8(LISTENER_ANONYMOUS, 1),
+	    U8(LISTENER_ZERO_LENGTH_CLIENTID, 0),
+	    U32(LISTENER_CONNECT_TIMEOUT, 60) } },
+	{ listener_main, "set l1 connection-rate 5 message_rate 6 byte-rate 5000000000",
+	  KMQTT_CMD_LISTENER_SET, false,
+	  { STR(LISTENER_NAME, "l1"), U32(LISTENER_CONNECTION_RATE, 5),
+	    U32(LISTENER_MESSAGE_RATE, 6), U64(LISTENER_BYTE_RATE, 5000000000) } },
+	{ listener_main, "set l1 allow_anonymous true allow_zero_length_clientid false "
+			 "accept_protocol_versions 4", KMQTT_CMD_LISTENER_SET, false,
+	  { STR(LISTENER_NAME, "l1"), U8(LISTENER_ANONYMOUS, 1),
+	    U8(LISTENER_ZERO_LENGTH_CLIENTID, 0), U32(LISTENER_PROTOCOLS, 16) } },
+	{ listener_main, "del 127.0.0.1:1883", KMQTT_CMD_LISTENER_DEL, false,
+	  { BYTES(LISTENER_IPV4, "\x7f\0\0\1"),
+	    BYTES(LISTENER_PORT, "\x07\x5b") } },
+	{ listener_main, "attach tls fd 5", KMQTT_CMD_CLIENT_ATTACH, false,
+	  { STR(LISTENER_NAME, "tls"), U32(LISTENER_FD, 5) } },
+
 	{ session_main, "", KMQTT_CMD_SESSION_GET, true, { { 0 } } },
 	{ session_main, "show c1", KMQTT_CMD_SESSION_GET, false,
 	  { STR(SESSION_NAME, "c1") } },
@@ -247,6 +292,30 @@ static const struct bad bad[] = {
 	{ uplink_main, "topic add b1 s/#", "in, out, both or demand" },
 	{ uplink_main, "topic add b1 s/# up", "unknown direction" },
 	{ uplink_main, "topic add b1 s/# in qos 3", "from 0 to 2" },
+	{ listener_main, "add", "[ADDR:]PORT is missing" },
+	{ listener_main, "add 65536", "from 0 to 65535" },
+	{ listener_main, "add ''", "not a number" },
+	{ listener_main, "add 127.0.0.1", "\":PORT\" is missing" },
+	{ listener_main, "add ::1", "\":PORT\" is missing" },
+	{ listener_main, "add [::1]", "\":PORT\" is missing" },
+	{ listener_main, "add 127.0.0.1:x", "not a number" },
+	{ listener_main, "add :1883", "1 to 255 bytes" },
+	{ listener_main, "add a..b:1", "host \"a..b\"" },
+	{ listener_main, "add 1883 protocols", "needs a value" },
+	{ listener_main, "add 1883 protocols 2", "must be 3, 4 and 5" },
+	{ listener_main, "add 1883 protocols 3,", "must be 3, 4 and 5" },
+	{ listener_main, "add 1883 protocols 31", "must be 3, 4 and 5" },
+	{ listener_main, "add 1883 protocols ''", "must be 3, 4 and 5" },
+	{ listener_main, "add 1883 max-qos 3", "from 0 to 2" },
+	{ listener_main, "add 1883 anonymous on allow_anonymous on", "exclude each other" },
+	{ listener_main, "add 1883 max", "ambiguous: max-connections max-qos" },
+	{ listener_main, "add none name ''", "must not be empty" },
+	{ listener_main, "set", "LISTENER is missing" },
+	{ listener_main, "set l1", "nothing to be set" },
+	{ listener_main, "set l1 name l2", "unknown keyword" },
+	{ listener_main, "set l1 v6only on", "unknown keyword" },
+	{ listener_main, "del l1 l2", "one word too many" },
+	{ listener_main, "attach l1", "\"fd N\" is needed" },
 	{ session_main, "kill", "CLIENT-ID is missing" },
 	{ session_main, "kill c1 reason 127", "from 128 to 255" },
 	{ session_main, "show a b", "one word too many" },
@@ -287,9 +356,9 @@ static const struct bad bad[] = {
 static void test_help(void)
 {
 	static int (*const mains[])(struct args *args) = {
-		switch_show_main, switch_set_main, uplink_main, session_main,
-		subscription_main, retained_main, acl_main, passwd_main,
-		monitor_main, stats_main, top_main,
+		switch_show_main, switch_set_main, listener_main, uplink_main,
+		session_main, subscription_main, retained_main, acl_main,
+		passwd_main, monitor_main, stats_main, top_main,
 	};
 	const struct run *r;
 	size_t i;
@@ -343,6 +412,34 @@ static void test_servers(void)
 	r = run(uplink_main, "add b1 to localhost:1");
 	ok(r->status == STATUS_OK && requested(r) >= 3,
 	   "servers: a name is resolved");
+}
+
+/* A port alone is any address, of both families where there are both. */
+static void test_listen(void)
+{
+	static const char *const lines[] = { "add 1883", "add *:1883", "del 1883" };
+	static const uint8_t any[16];
+	const struct nlattr *attr;
+	const struct run *r;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		r = run(listener_main, lines[i]);
+		attr = request_attr(r, 0);
+		ok(r->status == STATUS_OK && requested(r) == 2 &&
+		   mnl_attr_get_type(attr) == (mnl_attr_get_payload_len(attr) == 16 ?
+					       KMQTT_A_LISTENER_IPV6 :
+					       KMQTT_A_LISTENER_IPV4) &&
+		   !memcmp(mnl_attr_get_payload(attr), any, mnl_attr_get_payload_len(attr)) &&
+		   ntohs(nl_uint(request_attr(r, 1))) == 1883, "listen: %s", lines[i]);
+	}
+	r = run(listener_main, "add localhost:7");
+	ok(r->status == STATUS_OK && requested(r) == 2 &&
+	   ntohs(nl_uint(request_attr(r, 1))) == 7, "listen: a name is resolved");
+	r = run(listener_main, "add [fe80::1%1]:7");
+	ok(r->status == STATUS_OK && requested(r) == 3 &&
+	   mnl_attr_get_type(request_attr(r, 1)) == KMQTT_A_LISTENER_SCOPE_ID &&
+	   nl_uint(request_attr(r, 1)) == 1, "listen: link-local");
 }
 
 /* The newline at the end of a password's file is not part of it. */
@@ -407,6 +504,7 @@ void test_args(void)
 	}
 	test_help();
 	test_servers();
+	test_listen();
 	test_password();
 	test_lengths();
 }

@@ -135,6 +135,39 @@ static void answer_uplink(void)
 	nl_put_str(nlh, KMQTT_A_UPLINK_TOPIC_REMOTE_PREFIX, "r/t");
 }
 
+static void answer_listener(void)
+{
+	static const uint8_t v4[4] = { 127, 0, 0, 1 };
+	static const uint8_t v6[16] = { 0xfe, 0x80, [15] = 1 };
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_LISTENER_GET);
+
+	nl_put_str(nlh, KMQTT_A_LISTENER_NAME, "127.0.0.1:1883");
+	nl_put(nlh, KMQTT_A_LISTENER_IPV4, v4, sizeof(v4));
+	nl_put_u16(nlh, KMQTT_A_LISTENER_PORT, htons(1883));
+	nl_put_u32(nlh, KMQTT_A_LISTENER_CONNECTIONS, 2);
+	nl_put_u32(nlh, KMQTT_A_LISTENER_PROTOCOLS, 56);
+	nl_put_u8(nlh, KMQTT_A_LISTENER_ANONYMOUS, 0);
+	nl_put_u32(nlh, KMQTT_A_LISTENER_MAX_PACKET_SIZE, 0);
+	nl_put_u64(nlh, KMQTT_A_LISTENER_DENIED, 3);
+	nlh = reply_begin(KMQTT_CMD_LISTENER_GET);
+	nl_put_str(nlh, KMQTT_A_LISTENER_NAME, "l2");
+	nl_put(nlh, KMQTT_A_LISTENER_IPV6, v6, sizeof(v6));
+	nl_put_u32(nlh, KMQTT_A_LISTENER_SCOPE_ID, 7);
+	nl_put_u16(nlh, KMQTT_A_LISTENER_PORT, htons(1884));
+	nl_put_u8(nlh, KMQTT_A_LISTENER_V6ONLY, 1);
+	nl_put_str(nlh, KMQTT_A_LISTENER_MOUNT_POINT, "m/p");
+	nlh = reply_begin(KMQTT_CMD_LISTENER_GET);
+	nl_put_str(nlh, KMQTT_A_LISTENER_NAME, "l3");
+}
+
+static void answer_added(void)
+{
+	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_LISTENER_NEW);
+
+	nl_put_str(nlh, KMQTT_A_LISTENER_NAME, "[::]:40000");
+	nl_put_u16(nlh, KMQTT_A_LISTENER_PORT, htons(40000));
+}
+
 static void answer_acl(void)
 {
 	struct nlmsghdr *nlh = reply_begin(KMQTT_CMD_ACL_GET);
@@ -159,6 +192,10 @@ static void answer_event(void)
 	nl_put_u8(nlh, KMQTT_A_EVENT_REASON, 0x8b);
 	nl_put_str(nlh, KMQTT_A_EVENT_UPLINK, "b1");
 	nl_put_str(nlh, KMQTT_A_EVENT_TEXT, "gone away");
+	nlh = reply_begin(KMQTT_CMD_EVENT);
+	nl_put_u32(nlh, KMQTT_A_EVENT_CODE, 16);
+	nl_put_u8(nlh, KMQTT_A_EVENT_REASON, 0x87);
+	nl_put_str(nlh, KMQTT_A_EVENT_TEXT, "127.0.0.1:9");
 }
 
 static void answer_stats(void)
@@ -190,10 +227,14 @@ static void answer_nothing(void)
 #define JSON_2	"{'event':'uplink-down','uplink':'b1','reason':139,", \
 		"'reason_text':'server shutting down','text':'gone away'}\n"
 
+#define EVENT_3	"client-refused reason 135 (not authorized) text 127.0.0.1:9\n"
+#define JSON_3	"{'event':'client-refused','reason':135,'reason_text':'not authorized',", \
+		"'text':'127.0.0.1:9'}\n"
+
 static void test_events(void)
 {
-	check(answer_event, monitor_main, "", IS(EVENT_1, EVENT_2),
-	      IS(EVENT_1, EVENT_2), IS(JSON_1, JSON_2));
+	check(answer_event, monitor_main, "", IS(EVENT_1, EVENT_2, EVENT_3),
+	      IS(EVENT_1, EVENT_2, EVENT_3), IS(JSON_1, JSON_2, JSON_3));
 	check(answer_event, monitor_main, "a/+", IS(EVENT_1), IS(EVENT_1),
 	      IS(JSON_1));
 	check(answer_event, monitor_main, "b/+", IS(""), IS(""), IS(""));
@@ -226,6 +267,23 @@ static void test_uplink(void)
 		 "'version':'311','has_password':true,'keepalive':60,",
 		 "'attempts':3,'topics':[{'filter':'','direction':'both',",
 		 "'qos':2,'local':'l/t','remote':'r/t'}]}]\n"));
+}
+
+#define LISTENER1	"127.0.0.1:1883: connections 2\n    protocols 3,4,5 anonymous off\n"
+#define LISTENER2	"l2: [fe80::1%7]:1884 v6only\n    mount-point m/p\nl3: no-socket\n"
+#define ADDED		"name [::]:40000 port 40000\n"
+
+static void test_listener(void)
+{
+	check(answer_listener, listener_main, "", IS(LISTENER1, LISTENER2),
+	      IS(LISTENER1, "    max-packet-size default\n    denied 3\n", LISTENER2),
+	      IS("[{'name':'127.0.0.1:1883','address':'127.0.0.1','port':1883,",
+		 "'connections':2,'protocols':[3,4,5],'anonymous':false,",
+		 "'max_packet_size':0,'denied':3},",
+		 "{'name':'l2','address':'fe80::1','port':1884,'scope_id':7,",
+		 "'v6only':true,'mount_point':'m/p'},{'name':'l3'}]\n"));
+	check(answer_added, listener_main, "add 0", IS(ADDED), IS(ADDED),
+	      IS("{'name':'[::]:40000','port':40000}\n"));
 }
 
 #define SESSION		"'c 1' remote number 7 attached\n    expiry never policy 9\n    queued 2\n"
@@ -332,6 +390,9 @@ static void test_all_complete(void)
 	COMPLETE(acl_main, ACL_GET, ACL, KMQTT_A_ACL_BEFORE);
 	COMPLETE(stats_main, STATS_GET, STATS, KMQTT_A_STATS_PAD);
 	COMPLETE(monitor_main, EVENT, EVENT, KMQTT_A_EVENT_PAD);
+	COMPLETE(listener_main, LISTENER_GET, LISTENER, KMQTT_A_LISTENER_PAD,
+		 KMQTT_A_LISTENER_IPV6, KMQTT_A_LISTENER_FD,
+		 KMQTT_A_LISTENER_EARLY_DATA);
 	COMPLETE(uplink_main, UPLINK_GET, UPLINK, KMQTT_A_UPLINK_PAD,
 		 KMQTT_A_UPLINK_NAME, KMQTT_A_UPLINK_PASSWORD,
 		 KMQTT_A_UPLINK_FD, KMQTT_A_UPLINK_EARLY_DATA,
@@ -347,6 +408,7 @@ void test_show(void)
 	      IS("3: deny readwrite a/# uid 0\n"),
 	      IS("[{'id':3,'action':'deny','access':'readwrite','filter':'a/#',",
 		 "'who':'uid','uid':0}]\n"));
+	test_listener();
 	test_uplink();
 	test_events();
 	test_all_complete();

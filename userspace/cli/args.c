@@ -61,6 +61,22 @@ static const char *table_word(const void *table, size_t stride, size_t i)
 	return *(const char *const *)((const char *)table + i * stride);
 }
 
+/* `_` stands for `-`, as keys are written in mosquitto.conf. */
+static char letter(char c)
+{
+	return c == '_' ? '-' : c;
+}
+
+/* Does @word begin with the @len bytes at @start? */
+static bool begins(const char *word, const char *start, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && letter(word[i]) == letter(start[i]);)
+		i++;
+	return i == len;
+}
+
 static void report_ambiguous(const char *word, const void *table, size_t stride,
 			     size_t count, const char *what)
 {
@@ -68,7 +84,7 @@ static void report_ambiguous(const char *word, const void *table, size_t stride,
 
 	fprintf(stderr, "kmqtt: %s \"%s\" is ambiguous:", what, word);
 	for (i = 0; i < count; i++) {
-		if (!strncmp(table_word(table, stride, i), word, len))
+		if (begins(table_word(table, stride, i), word, len))
 			fprintf(stderr, " %s", table_word(table, stride, i));
 	}
 	fputc('\n', stderr);
@@ -83,10 +99,10 @@ int word_find(const char *word, const void *table, size_t stride, size_t count,
 
 	for (i = 0; i < count; i++) {
 		w = table_word(table, stride, i);
-		if (!strcmp(w, word))
-			return i;
-		if (!len || strncmp(w, word, len))
+		if (!len || !begins(w, word, len))
 			continue;
+		if (!w[len])
+			return i;
 		found = found == -1 ? (int)i : -2;
 	}
 	if (found == -1)
@@ -351,10 +367,10 @@ int params_parse(struct args *args, const struct param *table, size_t count,
 bool is_help(struct args *args, bool shortened)
 {
 	const char *word = args->count ? args->words[0] : "";
-	bool begins = *word && !strncmp("help", word, strlen(word));
+	bool help = *word && begins("help", word, strlen(word));
 
 	if (strcmp(word, "help") && strcmp(word, "--help") &&
-	    strcmp(word, "-h") && !(shortened && begins))
+	    strcmp(word, "-h") && !(shortened && help))
 		return false;
 	args_next(args);
 	return true;

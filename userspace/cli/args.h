@@ -72,7 +72,8 @@ int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /**
  * word_find() - which word of a table is meant?
- * @word:	a whole word of the table, or the beginning of only one of them
+ * @word:	a whole word of the table, or the beginning of only one of them; with
+ *		`-` or `_` between its parts
  * @table:	array of structs whose first member is a `const char *`, or of
  *		`const char *`
  * @stride:	size of an element

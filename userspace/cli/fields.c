@@ -46,7 +46,8 @@ const struct words words_event = {
 	1, { "attach", "detach", "takeover", "expire", "subscribe",
 	     "unsubscribe", "drop", "deny", "uplink-up", "uplink-down",
 	     "uplink-refused", "uplink-redirect", "uplink-malformed",
-	     "uplink-suback", "uplink-puback" }
+	     "uplink-suback", "uplink-puback", "client-refused",
+	     "client-malformed" }
 };
 
 const struct words words_retain_handling = { 0, { "always", "new", "never" } };
@@ -162,6 +163,25 @@ static void show_code(const struct field *f, uint64_t code, const char *meaning)
 	}
 }
 
+static void show_bits(const struct field *f, uint64_t bits)
+{
+	char text[256] = "";
+	unsigned int i;
+
+	out_array_begin(f->key);
+	for (i = 0; i < 64; i++) {
+		if (!(bits >> i & 1))
+			continue;
+		if (out_options.json)
+			out_uint(NULL, NULL, i);
+		else
+			snprintf(text + strlen(text), 4, *text ? ",%u" : "%u", i);
+	}
+	out_array_end();
+	if (!out_options.json)
+		out_str(NULL, f->label, *text ? text : "none");
+}
+
 static void show_number(const struct nlattr *attr, const struct field *f)
 {
 	uint64_t v = nl_uint(attr);
@@ -220,6 +240,9 @@ static void show_text(const struct nlattr *attr, const struct field *f)
 void field_show(const struct nlattr *attr, const struct field *f)
 {
 	switch (f->type) {
+	case FIELD_BITS:
+		show_bits(f, nl_uint(attr));
+		break;
 	case FIELD_BOOL:
 		out_bool(f->key, f->label, nl_uint(attr));
 		break;

@@ -16,6 +16,7 @@ struct nlmsghdr;
  * @FIELD_COUNT:	number; in text only if it is not 0
  * @FIELD_LIMIT:	number; 0 is `unlimited` in text
  * @FIELD_DEFAULT:	number; 0 is `default` in text: what the switch has
+ * @FIELD_BITS:		numbers of the bits that are set, as 3,4,5; JSON: an array
  * @FIELD_BOOL:		on or off
  * @FIELD_FLAG:		its label, or nothing
  * @FIELD_SECONDS:	duration
@@ -32,6 +33,7 @@ enum field_type {
 	FIELD_COUNT,
 	FIELD_LIMIT,
 	FIELD_DEFAULT,
+	FIELD_BITS,
 	FIELD_BOOL,
 	FIELD_FLAG,
 	FIELD_SECONDS,

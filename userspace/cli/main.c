@@ -14,6 +14,7 @@ static const char usage[] =
 	"OBJECT:\n"
 	"  show          the switch: limits, totals, state; if no OBJECT is given\n"
 	"  set           its limits\n"
+	"  listener      where remote MQTT clients connect to\n"
 	"  uplink        brokers to which the kernel is a client\n"
 	"  session       peers: processes, clients, uplinks\n"
 	"  subscription  who has subscribed to what\n"
@@ -38,6 +39,7 @@ static const char usage[] =
 static const struct command objects[] = {
 	{ "show", switch_show_main },
 	{ "set", switch_set_main },
+	{ "listener", listener_main },
 	{ "uplink", uplink_main },
 	{ "session", session_main },
 	{ "subscription", subscription_main },

@@ -18,7 +18,7 @@ static const char usage[] =
 	"line. FILTER: only those about a topic or filter that this filter covers.\n"
 	"EVENT: attach, detach, takeover, expire, subscribe, unsubscribe, drop, deny,\n"
 	"uplink-up, uplink-down, uplink-refused, uplink-redirect, uplink-malformed,\n"
-	"uplink-suback, uplink-puback\n";
+	"uplink-suback, uplink-puback, client-refused, client-malformed\n";
 
 static const struct field fields[] = {
 	FIELD(A(TIME_NS), TIME, 0, false, "time", NULL),

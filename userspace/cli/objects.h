@@ -20,6 +20,9 @@ int uplink_topic_main(struct args *args);
 /** uplink_topics_print() - the topic rules of one uplink, as part of it */
 int uplink_topics_print(const char *uplink);
 
+/** listener_main() - `kmqtt listener ...` */
+int listener_main(struct args *args);
+
 /** session_main() - `kmqtt session ...` */
 int session_main(struct args *args);
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "resolve.h"
@@ -13,11 +14,13 @@ static int bad_host(const char *text, size_t len, const char *why)
 	return usage_error("host \"%.*s\": %s", (int)len, text, why);
 }
 
-int host_split(const char *text, size_t len, char *host, uint16_t *port)
+/*
+ * `HOST`, `HOST:PORT`, `[V6]`, `[V6]:PORT` or a bare `V6`. The host goes to @host,
+ * which has room for 256 bytes; @digits is what stands for the port, or NULL.
+ */
+static int host_split(const char *text, size_t len, char *host, const char **digits)
 {
 	const char *start = text, *end = text + len, *colon;
-	uint64_t number = DEFAULT_PORT;
-	char digits[16] = "";
 
 	if (len && *text == '[') {
 		start++;
@@ -39,39 +42,60 @@ int host_split(const char *text, size_t len, char *host, uint16_t *port)
 	}
 	if (start == end || end - start > 255)
 		return bad_host(text, len, "a name of 1 to 255 bytes is needed");
-	if (colon != text + len) {
-		/* what is cut off is longer than any port all the same */
-		snprintf(digits, sizeof(digits), "%.*s",
-			 (int)(text + len - colon - 1), colon + 1);
-		if (number_parse(digits, 1, 65535, "port", &number))
-			return STATUS_USAGE;
-	}
 	memcpy(host, start, end - start);
 	host[end - start] = 0;
+	*digits = colon == text + len ? NULL : colon + 1;
+	return STATUS_OK;
+}
+
+static int port_parse(const char *text, size_t len, unsigned int min, uint16_t *port)
+{
+	uint64_t number;
+	char digits[16];
+
+	/* what is cut off is longer than any port all the same */
+	snprintf(digits, sizeof(digits), "%.*s", (int)len, text);
+	if (number_parse(digits, min, 65535, "port", &number))
+		return STATUS_USAGE;
 	*port = number;
 	return STATUS_OK;
+}
+
+/* Return: the addresses, or NULL (reported) */
+static struct addrinfo *lookup(const char *host, uint16_t port, int flags)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = flags,
+	};
+	struct addrinfo *list;
+	char service[8];
+	int ret;
+
+	snprintf(service, sizeof(service), "%u", port);
+	ret = getaddrinfo(host, service, &hints, &list);
+	if (!ret)
+		return list;
+	usage_error("host \"%s\": %s", host, gai_strerror(ret));
+	return NULL;
 }
 
 /* All addresses of one host, up to @room. */
 static int resolve_one(const char *text, size_t len, struct server *servers,
 		       size_t room, size_t *count)
 {
-	struct addrinfo hints = {
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-	};
 	struct addrinfo *list, *ai;
-	char host[256], service[8];
-	uint16_t port;
-	int ret;
+	uint16_t port = DEFAULT_PORT;
+	const char *digits;
+	char host[256];
 
-	ret = host_split(text, len, host, &port);
-	if (ret)
-		return ret;
-	snprintf(service, sizeof(service), "%u", port);
-	ret = getaddrinfo(host, service, &hints, &list);
-	if (ret)
-		return usage_error("host \"%s\": %s", host, gai_strerror(ret));
+	if (host_split(text, len, host, &digits) ||
+	    (digits && port_parse(digits, text + len - digits, 1, &port)))
+		return STATUS_USAGE;
+	list = lookup(host, port, 0);
+	if (!list)
+		return STATUS_USAGE;
 	for (ai = list, *count = 0; ai && *count < room; ai = ai->ai_next) {
 		memcpy(&servers[*count].addr, ai->ai_addr, ai->ai_addrlen);
 		memcpy(servers[*count].host, host, sizeof(host));
@@ -101,4 +125,49 @@ int servers_resolve(const char *list, struct server *servers, size_t *count)
 		if (!p[len])
 			return STATUS_OK;
 	}
+}
+
+/* Any address, of both families where there are both. */
+static void any_address(uint16_t port, struct sockaddr_storage *addr)
+{
+	struct sockaddr_in6 *in6 = (void *)addr;
+	struct sockaddr_in *in = (void *)addr;
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memset(addr, 0, sizeof(*addr));
+	if (fd >= 0) {
+		close(fd);
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+	} else {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+	}
+}
+
+int listen_resolve(const char *text, struct sockaddr_storage *addr)
+{
+	const char *digits = text;
+	struct addrinfo *list;
+	char host[256] = "*";
+	uint16_t port;
+
+	if (text[strspn(text, "0123456789")] &&
+	    host_split(text, strlen(text), host, &digits))
+		return STATUS_USAGE;
+	if (!digits)
+		return bad_host(text, strlen(text), "\":PORT\" is missing; an IPv6 address needs brackets");
+	if (port_parse(digits, strlen(digits), 0, &port))
+		return STATUS_USAGE;
+	if (!strcmp(host, "*")) {
+		any_address(port, addr);
+		return STATUS_OK;
+	}
+	list = lookup(host, port, AI_PASSIVE);
+	if (!list)
+		return STATUS_USAGE;
+	memset(addr, 0, sizeof(*addr));
+	memcpy(addr, list->ai_addr, list->ai_addrlen);
+	freeaddrinfo(list);
+	return STATUS_OK;
 }

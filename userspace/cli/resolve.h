@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Host names of brokers: the kernel gets addresses. */
+/* Host names: the kernel gets addresses. */
 #ifndef KMQTT_CLI_RESOLVE_H
 #define KMQTT_CLI_RESOLVE_H
 
@@ -24,17 +24,6 @@ struct server {
 };
 
 /**
- * host_split() - `HOST`, `HOST:PORT`, `[V6]`, `[V6]:PORT` or a bare `V6`
- * @text:	that
- * @len:	its bytes
- * @host:	out: the host, at least 256 bytes
- * @port:	out: the port, DEFAULT_PORT if there is none
- *
- * Return: STATUS_OK, STATUS_USAGE (reported)
- */
-int host_split(const char *text, size_t len, char *host, uint16_t *port);
-
-/**
  * servers_resolve() - the addresses of `HOST[:PORT][,HOST[:PORT]]...`
  * @list:	that
  * @servers:	out: SERVERS_MAX entries, in the order of the list and, for each
@@ -42,8 +31,20 @@ int host_split(const char *text, size_t len, char *host, uint16_t *port);
  *		equal share
  * @count:	out: how many
  *
+ * A bare IPv6 address needs no brackets if no port follows.
  * Return: STATUS_OK, STATUS_USAGE (reported: a host that has no address too)
  */
 int servers_resolve(const char *list, struct server *servers, size_t *count);
+
+/**
+ * listen_resolve() - the address of `[HOST:]PORT`, to be listened on
+ * @text:	that; HOST `*` and none at all is any address, [::] for IPv4 too, or
+ *		0.0.0.0 where there is no IPv6. PORT may be 0
+ * @addr:	out: IPv4 or IPv6 address and port; of a name that has several, the
+ *		first
+ *
+ * Return: STATUS_OK, STATUS_USAGE (reported)
+ */
+int listen_resolve(const char *text, struct sockaddr_storage *addr);
 
 #endif

@@ -260,6 +260,10 @@ static const struct nla_policy kmqtt_listener_new_nl_policy[KMQTT_A_LISTENER_BYT
 /* KMQTT_CMD_LISTENER_SET - do */
 static const struct nla_policy kmqtt_listener_set_nl_policy[KMQTT_A_LISTENER_BYTE_RATE + 1] = {
 	[KMQTT_A_LISTENER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_LISTENER_NAME_LEN, },
+	[KMQTT_A_LISTENER_IPV4] = { .type = NLA_BE32, },
+	[KMQTT_A_LISTENER_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[KMQTT_A_LISTENER_SCOPE_ID] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_PORT] = { .type = NLA_BE16, },
 	[KMQTT_A_LISTENER_MAX_CONNECTIONS] = { .type = NLA_U32, },
 	[KMQTT_A_LISTENER_MAX_QOS] = NLA_POLICY_MAX(NLA_U8, 2),
 	[KMQTT_A_LISTENER_PROTOCOLS] = NLA_POLICY_RANGE(NLA_U32, 8, 56),
@@ -278,13 +282,30 @@ static const struct nla_policy kmqtt_listener_set_nl_policy[KMQTT_A_LISTENER_BYT
 };
 
 /* KMQTT_CMD_LISTENER_DEL - do */
-static const struct nla_policy kmqtt_listener_del_nl_policy[KMQTT_A_LISTENER_NAME + 1] = {
+static const struct nla_policy kmqtt_listener_del_nl_policy[KMQTT_A_LISTENER_PORT + 1] = {
 	[KMQTT_A_LISTENER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_LISTENER_NAME_LEN, },
+	[KMQTT_A_LISTENER_IPV4] = { .type = NLA_BE32, },
+	[KMQTT_A_LISTENER_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[KMQTT_A_LISTENER_SCOPE_ID] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_PORT] = { .type = NLA_BE16, },
+};
+
+/* KMQTT_CMD_LISTENER_GET - do */
+static const struct nla_policy kmqtt_listener_get_nl_policy[KMQTT_A_LISTENER_PORT + 1] = {
+	[KMQTT_A_LISTENER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_LISTENER_NAME_LEN, },
+	[KMQTT_A_LISTENER_IPV4] = { .type = NLA_BE32, },
+	[KMQTT_A_LISTENER_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[KMQTT_A_LISTENER_SCOPE_ID] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_PORT] = { .type = NLA_BE16, },
 };
 
 /* KMQTT_CMD_CLIENT_ATTACH - do */
 static const struct nla_policy kmqtt_client_attach_nl_policy[KMQTT_A_LISTENER_EARLY_DATA + 1] = {
 	[KMQTT_A_LISTENER_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_LISTENER_NAME_LEN, },
+	[KMQTT_A_LISTENER_IPV4] = { .type = NLA_BE32, },
+	[KMQTT_A_LISTENER_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[KMQTT_A_LISTENER_SCOPE_ID] = { .type = NLA_U32, },
+	[KMQTT_A_LISTENER_PORT] = { .type = NLA_BE16, },
 	[KMQTT_A_LISTENER_FD] = { .type = NLA_U32, },
 	[KMQTT_A_LISTENER_EARLY_DATA] = { .type = NLA_BINARY, },
 };
@@ -494,7 +515,14 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.cmd		= KMQTT_CMD_LISTENER_DEL,
 		.doit		= kmqtt_nl_listener_del_doit,
 		.policy		= kmqtt_listener_del_nl_policy,
-		.maxattr	= KMQTT_A_LISTENER_NAME,
+		.maxattr	= KMQTT_A_LISTENER_PORT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_LISTENER_GET,
+		.doit		= kmqtt_nl_listener_get_doit,
+		.policy		= kmqtt_listener_get_nl_policy,
+		.maxattr	= KMQTT_A_LISTENER_PORT,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

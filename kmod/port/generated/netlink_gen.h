@@ -49,6 +49,7 @@ int kmqtt_nl_acl_flush_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_listener_new_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_listener_set_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_listener_del_doit(struct sk_buff *skb, struct genl_info *info);
+int kmqtt_nl_listener_get_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_listener_get_dumpit(struct sk_buff *skb,
 				 struct netlink_callback *cb);
 int kmqtt_nl_client_attach_doit(struct sk_buff *skb, struct genl_info *info);
