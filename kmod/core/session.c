@@ -371,6 +371,15 @@ static bool kmqtt_session_may_take(const struct kmqtt_session *s,
 	       uid_eq(s->owner, kmqtt_identity_owner(who));
 }
 
+/*
+ * A client's session without an expiry interval lasts as long as its connection,
+ * which the next one ends: it gets none of its state (MQTT 3.1.1, 3.1.2.4).
+ */
+static bool kmqtt_session_ends_with_port(const struct kmqtt_session *s)
+{
+	return s->kind == KMQTT_KIND_REMOTE && !s->expiry;
+}
+
 struct kmqtt_session *
 kmqtt_session_open(struct kmqtt_broker *b, const struct kmqtt_session_params *p,
 		   struct kmqtt_identity *who, struct kmqtt_port *port,
@@ -398,7 +407,7 @@ kmqtt_session_open(struct kmqtt_broker *b, const struct kmqtt_session_params *p,
 		s = ERR_PTR(-EACCES);
 		goto out;
 	}
-	if (s && p->clean) {
+	if (s && (p->clean || kmqtt_session_ends_with_port(s))) {
 		kmqtt_session_end(s, KMQTT_RC_SESSION_TAKEN_OVER);
 		s = NULL;
 	}
