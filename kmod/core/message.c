@@ -13,9 +13,10 @@
 #include "core/tracker.h"
 #include "proto/props.h"
 
-/* what is rewritten for each subscriber and so does not belong to the message */
+/* what is rewritten for each subscriber, or a will's own: not the message's */
 #define KMQTT_MSG_OMIT	(KMQTT_PROP_BIT(KMQTT_PROP_MESSAGE_EXPIRY) |	\
 			 KMQTT_PROP_BIT(KMQTT_PROP_TOPIC_ALIAS) |	\
+			 KMQTT_PROP_BIT(KMQTT_PROP_WILL_DELAY) |	\
 			 KMQTT_PROP_BIT(KMQTT_PROP_SUBSCRIPTION_ID))
 
 /* fixed header, topic length, packet identifier, property length: at most */

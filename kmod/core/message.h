@@ -40,7 +40,7 @@ struct kmqtt_tracker;
  * @record_len:	bytes of its record for a local reader, if no subscription
  *		identifiers have to be added (struct kmqtt_record.len)
  * @props_len:	bytes of the properties, without message expiry interval,
- *		topic alias and subscription identifiers
+ *		topic alias, subscription identifiers and will delay
  * @payload_len: bytes of the payload
  * @topic_len:	bytes of the topic name
  * @qos:	QoS with which it was published
@@ -76,8 +76,8 @@ struct kmqtt_msg {
  * struct kmqtt_msg_desc - what kmqtt_msg_alloc() has to know
  * @topic:	topic name, valid (kmqtt_topic_name_valid())
  * @topic_len:	its bytes
- * @props:	a valid block of properties for PUBLISH, or NULL; expiry, alias and
- *		subscription identifiers in it are left out of the message
+ * @props:	a valid block of properties for PUBLISH or a will, or NULL; expiry,
+ *		alias, subscription identifiers and will delay in it are left out
  * @props_len:	its bytes
  * @payload_len: bytes of the payload, which the caller copies in afterwards
  * @expiry:	message expiry interval in seconds; 0: none

@@ -70,7 +70,6 @@ static void kmqtt_session_free_rcu(struct rcu_head *rcu)
 		kmqtt_identity_free_rcu(&who->rcu);
 	kmqtt_will_free(s->will);
 	mem_cgroup_put(s->memcg);
-	xa_destroy(&s->rx_qos2);
 	kfree(s);
 }
 
@@ -149,6 +148,7 @@ static void kmqtt_session_end(struct kmqtt_session *s, u8 reason)
 
 	spin_lock(&s->lock);
 	kmqtt_queue_drain(s, &gone);
+	xa_destroy(&s->rx_qos2);
 	spin_unlock(&s->lock);
 	kmqtt_qent_free_list(&gone);
 	if (s->policy == KMQTT_POLICY_BLOCK)

@@ -99,6 +99,7 @@ int kmqtt_peer_try(struct kunit *test, struct kmqtt_peer *peer,
 	struct kmqtt_identity *who = kmqtt_kunit_identity(test);
 	struct kmqtt_session *s;
 
+	who->user = peer->user;
 	peer->port.ops = &kmqtt_peer_ops;
 	s = kmqtt_session_open(kmqtt_kunit_broker(test), params, who,
 			       &peer->port, &peer->present);
@@ -110,14 +111,21 @@ int kmqtt_peer_try(struct kunit *test, struct kmqtt_peer *peer,
 	return 0;
 }
 
-struct kmqtt_peer *kmqtt_peer_open(struct kunit *test,
-				   const struct kmqtt_session_params *params)
+struct kmqtt_peer *kmqtt_peer_alloc(struct kunit *test)
 {
 	struct kmqtt_kunit *k = test->priv;
 	struct kmqtt_peer *peer = kzalloc_obj(*peer, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, peer);
 	list_add_tail(&peer->link, &k->peers);
+	return peer;
+}
+
+struct kmqtt_peer *kmqtt_peer_open(struct kunit *test,
+				   const struct kmqtt_session_params *params)
+{
+	struct kmqtt_peer *peer = kmqtt_peer_alloc(test);
+
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, params), 0);
 	kmqtt_session_set_online(peer->s, &peer->port, true);
 	return peer;

@@ -29,6 +29,7 @@ struct kmqtt_kunit {
  * @port:	the port
  * @link:	in kmqtt_kunit.peers
  * @s:		its session, or NULL
+ * @user:	its MQTT user name from now on, constant, or NULL
  * @wakes:	calls of ->wake()
  * @closes:	calls of ->close()
  * @reason:	of the last one
@@ -38,6 +39,7 @@ struct kmqtt_peer {
 	struct kmqtt_port port;
 	struct list_head link;
 	struct kmqtt_session *s;
+	const char *user;
 	atomic_t wakes;
 	int closes;
 	u8 reason;
@@ -69,6 +71,9 @@ struct kmqtt_identity *kmqtt_kunit_identity(struct kunit *test);
 /** kmqtt_peer_try() - open a session for @peer. Return: 0 or -errno */
 int kmqtt_peer_try(struct kunit *test, struct kmqtt_peer *peer,
 		   const struct kmqtt_session_params *params);
+
+/** kmqtt_peer_alloc() - a new peer without a session */
+struct kmqtt_peer *kmqtt_peer_alloc(struct kunit *test);
 
 /** kmqtt_peer_open() - a new peer with a session that is online */
 struct kmqtt_peer *kmqtt_peer_open(struct kunit *test,

@@ -150,6 +150,83 @@ static void sessions_belong_to_their_user(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1001)), -EACCES);
 }
 
+/* A remote session is whose client was let in under its name, and no process's. */
+static void remote_sessions_belong_to_their_name(struct kunit *test)
+{
+	struct kmqtt_session_params params = named;
+
+	params.kind = KMQTT_KIND_REMOTE;
+	params.ack_mode = KMQTT_ACK_MQTT;
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1000)), 0);
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1001)), 0);
+	params.clean = true;
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1002)), 0);
+	params.privileged = true;
+	params.kind = KMQTT_KIND_LOCAL;
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1002)), -EACCES);
+	params.kind = KMQTT_KIND_NETLINK;
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1002)), -EACCES);
+	params.kind = KMQTT_KIND_UPLINK;
+	KUNIT_EXPECT_EQ(test, try_as(test, &params, KUIDT_INIT(1002)), -EACCES);
+}
+
+/* DISCONNECT with a session expiry interval (MQTT 5.0, 3.14.2.2.2). */
+static void expiry_changes_while_attached(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *old = kmqtt_peer_open(test, &named), *new;
+
+	b->limits.persistent_client_expiration = 100;
+	KUNIT_EXPECT_EQ(test, kmqtt_session_set_expiry(old->s, &old->port, 50), 0);
+	KUNIT_EXPECT_EQ(test, old->s->expiry, 50);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_set_expiry(old->s, &old->port, U32_MAX), 0);
+	KUNIT_EXPECT_EQ(test, old->s->expiry, 100);
+	/* a good-bye that comes late ends nothing */
+	new = kmqtt_peer_open(test, &named);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_set_expiry(old->s, &old->port, 0), -ESTALE);
+	kmqtt_peer_detach(old);
+	KUNIT_EXPECT_EQ(test, new->s->expiry, 100);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_set_expiry(new->s, &new->port, 0), 0);
+	kmqtt_peer_detach(new);
+	KUNIT_EXPECT_FALSE(test, exists(test, "named"));
+}
+
+static void no_wake(struct kmqtt_port *port)
+{
+}
+
+static void no_close(struct kmqtt_port *port, u8 reason)
+{
+}
+
+static void tell(struct kmqtt_port *port, struct kmqtt_port_info *info)
+{
+	strscpy(info->address, "[::1]:1883", sizeof(info->address));
+	info->version = 5;
+}
+
+static void ports_tell_who_is_there(struct kunit *test)
+{
+	static const struct kmqtt_port_ops ops = {
+		.wake = no_wake, .close = no_close, .info = tell,
+	};
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &named);
+	struct kmqtt_session *s = peer->s;
+	struct kmqtt_port_info info;
+
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_info(s, &info));
+	KUNIT_EXPECT_STREQ(test, info.address, "");
+	peer->port.ops = &ops;
+	KUNIT_EXPECT_TRUE(test, kmqtt_session_info(s, &info));
+	KUNIT_EXPECT_STREQ(test, info.address, "[::1]:1883");
+	KUNIT_EXPECT_EQ(test, info.version, 5);
+	KUNIT_EXPECT_EQ(test, info.keepalive, 0);
+	kmqtt_session_get(s);
+	kmqtt_peer_detach(peer);
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_info(s, &info));
+	kmqtt_session_put(s);
+}
+
 static void sessions_have_limits(struct kunit *test)
 {
 	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
@@ -340,8 +417,10 @@ static void sessions_come_and_go_in_a_storm(struct kunit *test)
 		{ .name = "one", .kind = KMQTT_KIND_REMOTE, .ack_mode = KMQTT_ACK_MQTT,
 		  .clean = true, .expiry = U32_MAX },
 	};
+	struct kmqtt_session_params p;
 	struct task_struct *publisher;
 	struct kmqtt_delivery d[8];
+	struct kmqtt_msg *will;
 	struct kmqtt_peer *peer;
 	unsigned int i;
 	size_t room;
@@ -350,7 +429,12 @@ static void sessions_come_and_go_in_a_storm(struct kunit *test)
 	publisher = kthread_run(storm_publisher, test, "kmqtt_storm");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(publisher));
 	for (i = 0; i < 150; i++) {
-		peer = kmqtt_peer_open(test, &params[i % ARRAY_SIZE(params)]);
+		will = kmqtt_kunit_msg(test, "storm/a", "will", i % 3, false);
+		p = params[i % ARRAY_SIZE(params)];
+		p.will = will;
+		p.will_delay = i % 2 ? 1000 : 0;
+		peer = kmqtt_peer_open(test, &p);
+		kmqtt_msg_put(will);
 		kmqtt_peer_subscribe(test, peer, "storm/+", 2, 1);
 		kmqtt_peer_subscribe(test, peer, "storm/a", 1, 2);
 		kmqtt_peer_subscribe(test, peer, "$share/g/storm/#", 1, 3);
@@ -376,6 +460,9 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(takeover_closes_the_old_port),
 	KUNIT_CASE(unnamed_gets_a_name),
 	KUNIT_CASE(sessions_belong_to_their_user),
+	KUNIT_CASE(remote_sessions_belong_to_their_name),
+	KUNIT_CASE(expiry_changes_while_attached),
+	KUNIT_CASE(ports_tell_who_is_there),
 	KUNIT_CASE(sessions_have_limits),
 	KUNIT_CASE(made_up_names_are_free),
 	KUNIT_CASE(kill_tells_the_port),

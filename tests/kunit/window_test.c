@@ -372,6 +372,114 @@ static void manual_acknowledgement(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, again->s->inflight_count, 0);
 }
 
+/* Takes @n for a connection that is about to be lost. */
+static void take_some(struct kunit *test, struct kmqtt_peer *peer,
+		      struct kmqtt_delivery *d, unsigned int n)
+{
+	size_t room = SIZE_MAX;
+
+	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, &peer->port, d, n, &room), n);
+}
+
+/*
+ * The client is back on a new connection before the old one's work is done: what
+ * the old one still does changes nothing (MQTT 5.0, 4.4).
+ */
+static void late_port_does_nothing(struct kunit *test)
+{
+	struct kmqtt_peer *old = client(test, 10), *new;
+	struct kmqtt_delivery d[4];
+	struct kmqtt_session *s;
+	unsigned int i;
+
+	/* Arrange: one of each kind in flight, one in the queue, one coming in */
+	publish(test, "1", 1);
+	publish(test, "2", 2);
+	publish(test, "3", 2);
+	publish(test, "4", 1);
+	publish(test, "5", 1);
+	take_some(test, old, d, 4);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(old->s, &old->port, d[2].packet_id, 0), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(old->s, &old->port, 7), 1);
+	new = client(test, 10);
+	s = new->s;
+	KUNIT_ASSERT_PTR_EQ(test, s, old->s);
+	kmqtt_session_resume(s, &new->port, 10, true);
+	take(test, new, "1", true);
+	take(test, new, "2", true);
+
+	/* Act and assert: all that the old one may still do */
+	kmqtt_peer_expect_none(test, old);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(s, &old->port, d[0].packet_id, 0), -ESTALE);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(s, &old->port, d[1].packet_id, 0), -ESTALE);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(s, &old->port, d[2].packet_id, 0), -ESTALE);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(s, &old->port, 8), -ESTALE);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(s, &old->port, 7), -ESTALE);
+	kmqtt_session_resume(s, &old->port, 1, false);
+	kmqtt_session_set_online(s, &old->port, false);
+	kmqtt_session_forget(s, &old->port, &d[0]);
+	kmqtt_delivery_put(&d[0]);
+	kmqtt_session_untake(s, &old->port, d + 1, 3);
+	KUNIT_EXPECT_TRUE(test, s->online);
+	KUNIT_EXPECT_EQ(test, s->rx_qos2_count, 1);
+	KUNIT_EXPECT_EQ(test, s->inflight_count, 4);
+	KUNIT_EXPECT_EQ(test, s->sent, 2);
+	KUNIT_EXPECT_EQ(test, s->queued, 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(s), 0);
+
+	/* the new one goes on as if nothing had been */
+	take_pubrel(test, new, d[2].packet_id);
+	take(test, new, "4", true);
+	take(test, new, "5", false);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(s, &new->port, d[1].packet_id, 0), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(s, &new->port, 7), 0);
+	for (i = 1; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(s, &new->port, d[i].packet_id, 0), 0);
+}
+
+/* Before the new connection has said how much it takes. */
+static void late_port_before_resume(struct kunit *test)
+{
+	struct kmqtt_peer *old = client(test, 10), *new;
+	struct kmqtt_delivery d[2];
+
+	publish(test, "1", 1);
+	publish(test, "2", 2);
+	take_some(test, old, d, 2);
+	new = client(test, 10);
+	kmqtt_session_untake(new->s, &old->port, d, 2);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(new->s, &old->port, 1, 0), -ESTALE);
+	kmqtt_session_resume(new->s, &new->port, 10, true);
+	take(test, new, "1", true);
+	take(test, new, "2", true);
+	kmqtt_peer_expect_none(test, new);
+}
+
+/* What was taken for good, and could not be handed over in time. */
+static void late_untake(struct kunit *test)
+{
+	const struct kmqtt_session_params params = {
+		.name = "process",
+		.kind = KMQTT_KIND_LOCAL,
+		.expiry = U32_MAX,
+	};
+	struct kmqtt_peer *old = kmqtt_peer_open(test, &params), *new;
+	struct kmqtt_delivery d[3];
+
+	kmqtt_peer_subscribe(test, old, "t", 2, 0);
+	publish(test, "1", 0);
+	publish(test, "2", 1);
+	publish(test, "3", 2);
+	take_some(test, old, d, 3);
+	new = kmqtt_peer_open(test, &params);
+	/* QoS 0 was for the reader that is gone, the rest is for the session */
+	kmqtt_session_untake(new->s, &old->port, d, 3);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(new->s), 1);
+	kmqtt_peer_expect(test, new, "2");
+	kmqtt_peer_expect(test, new, "3");
+	kmqtt_peer_expect_none(test, new);
+}
+
 static struct kunit_case window_cases[] = {
 	KUNIT_CASE(qos1_window),
 	KUNIT_CASE(qos2_handshake),
@@ -386,6 +494,9 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(tune_keeps_the_receive_maximum),
 	KUNIT_CASE(qos2_in),
 	KUNIT_CASE(manual_acknowledgement),
+	KUNIT_CASE(late_port_does_nothing),
+	KUNIT_CASE(late_port_before_resume),
+	KUNIT_CASE(late_untake),
 	{ }
 };
 
