@@ -150,7 +150,7 @@ class MosquittoServer(Broker):
 
     exact = False
     names = {"receive_maximum": "max_inflight_messages", "anonymous": "allow_anonymous",
-             "mount_point": "mount_point"}
+             "zero_length_clientid": "allow_zero_length_clientid"}
 
     def __init__(self, path, conf):
         super().__init__()

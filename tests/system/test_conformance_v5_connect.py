@@ -389,11 +389,13 @@ def test_mqtt5_3_1_3_7_assigned_client_identifier_is_the_clients(broker, topic, 
     assert one.receive().payload == b"waits"
 
 
+@pytest.mark.broker(zero_length_clientid=False)
 def test_mqtt5_3_1_3_8_client_identifier_is_rejected(broker):
-    """One that is too long for the kernel; Mosquitto takes it."""
+    """An empty one, by a listener that gives none."""
     one = broker.raw()
-    one.send(connect_packet("x" * 65535))
+    one.send(connect_packet(""))
     one.not_connected(0x85)
+    broker.connect("x" * 65535)
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"a\xc3", b"\xed\xa0\x80", b"a\0b"])

@@ -50,11 +50,10 @@ def test_mqtt5_3_8_3_2_part_of_a_topic_filter(broker, tail):
     one.refused(0x81)
 
 
-# Mosquitto 2.0.11 forgets the option as the client comes back.
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_mqtt5_3_8_3_3_no_local(broker, topic, ident, qos):
     """It is about the client identifier, not the connection; others get the message."""
-    one, two = broker.connect(ident, props=KEEP), broker.connect()
+    one, two, three = broker.connect(ident, props=KEEP), broker.connect(), broker.connect()
     one.subscribe((topic, NO_LOCAL | 2))
     two.subscribe(topic, qos=2)
     one.deliver(topic, b"own", qos=qos)
@@ -63,7 +62,7 @@ def test_mqtt5_3_8_3_3_no_local(broker, topic, ident, qos):
     one.disconnect()
     one = broker.connect(ident, clean=False)
     one.deliver(topic, b"own", qos=qos)
-    two.deliver(topic, b"other", qos=qos)
+    three.deliver(topic, b"other", qos=qos)
     assert [m.payload for m in one.fence()] == [b"other"]
 
 

@@ -23,7 +23,7 @@ def test_mqtt5_3_1_2_7_will_is_stored(broker, topic):
     assert one.receive().payload == b"dead"
 
 
-@pytest.mark.parametrize("data", [packet(8, b"\0\0"), b"\xf1\0"],
+@pytest.mark.parametrize("data", [packet(8, b"\0\1"), b"\xf1\0"],
                          ids=["SUBSCRIBE", "AUTH"])
 def test_mqtt5_3_1_2_7_will_after_a_malformed_packet(broker, topic, data):
     one, two = broker.connect(), broker.connect(will=Will(topic, b"dead"))
