@@ -72,9 +72,12 @@ static int __init kmqtt_init(void)
 	ret = kmqtt_conn_init();
 	if (ret)
 		goto core;
-	ret = register_pernet_subsys(&kmqtt_net_ops);
+	ret = kmqtt_client_init();
 	if (ret)
 		goto conn;
+	ret = register_pernet_subsys(&kmqtt_net_ops);
+	if (ret)
+		goto client;
 	ret = kmqtt_netlink_init();
 	if (ret)
 		goto net;
@@ -86,6 +89,8 @@ netlink:
 	kmqtt_netlink_exit();
 net:
 	unregister_pernet_subsys(&kmqtt_net_ops);
+client:
+	kmqtt_client_exit();
 conn:
 	kmqtt_conn_exit();
 core:
@@ -98,6 +103,7 @@ static void __exit kmqtt_exit(void)
 	kmqtt_chardev_exit();
 	kmqtt_netlink_exit();
 	unregister_pernet_subsys(&kmqtt_net_ops);
+	kmqtt_client_exit();
 	kmqtt_conn_exit();
 	kmqtt_core_exit();
 }

@@ -12,6 +12,19 @@
 #include "port/client.h"
 #include "port/net.h"
 
+static struct kmem_cache *kmqtt_client_cache;
+
+int kmqtt_client_init(void)
+{
+	kmqtt_client_cache = KMEM_CACHE(kmqtt_client, 0);
+	return kmqtt_client_cache ? 0 : -ENOMEM;
+}
+
+void kmqtt_client_exit(void)
+{
+	kmem_cache_destroy(kmqtt_client_cache);
+}
+
 /* The session's port. */
 
 static struct kmqtt_client *kmqtt_client_of_port(struct kmqtt_port *port)
@@ -230,13 +243,16 @@ static void kmqtt_client_unlink(struct kmqtt_client *c)
 
 static void kmqtt_client_put(struct kmqtt_client *c)
 {
+	struct kmqtt_listener *l = c->listener;
+
 	if (!refcount_dec_and_test(&c->refs))
 		return;
 	kmqtt_xchg_free(&c->x);
 	kvfree(c->topic);
 	kmqtt_listener_conf_put(c->conf);
-	kmqtt_listener_put(c->listener);
-	kfree(c);
+	kmem_cache_free(kmqtt_client_cache, c);
+	/* the last thing: who waits for it may take the cache away */
+	kmqtt_listener_put(l);
 }
 
 /* A grace period after ->closed(): no wake-up finds it any more. */
@@ -338,7 +354,7 @@ static void kmqtt_client_peer(struct kmqtt_client *c, struct socket *sock)
 static struct kmqtt_client *kmqtt_client_alloc(struct kmqtt_listener *l, struct socket *sock)
 {
 	struct kmqtt_broker *broker = &l->kn->broker;
-	struct kmqtt_client *c = kzalloc_obj(*c, GFP_KERNEL);
+	struct kmqtt_client *c = kmem_cache_zalloc(kmqtt_client_cache, GFP_KERNEL);
 
 	if (!c)
 		return NULL;

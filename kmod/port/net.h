@@ -36,6 +36,8 @@ int kmqtt_netlink_init(void);
 void kmqtt_netlink_exit(void);
 int kmqtt_conn_init(void);
 void kmqtt_conn_exit(void);
+int kmqtt_client_init(void);
+void kmqtt_client_exit(void);
 int kmqtt_uplink_net_init(struct kmqtt_net *kn);
 void kmqtt_uplink_net_exit(struct kmqtt_net *kn);
 void kmqtt_listener_net_init(struct kmqtt_net *kn);

@@ -40,17 +40,20 @@ static inline double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* Seconds that all CPUs of this machine were busy. */
+/*
+ * Seconds that all CPUs of this machine were not idle. Idle time is measured by the clock, while
+ * user and system time in /proc/stat are counted in ticks, of which a machine that does not get
+ * its host's processors misses many.
+ */
 static inline double busy(void)
 {
-	unsigned long long user, nice, sys, idle, wait, irq, softirq;
-	FILE *f = fopen("/proc/stat", "r");
+	FILE *f = fopen("/proc/uptime", "r");
+	double up, idle;
 
-	if (!f || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice,
-			 &sys, &idle, &wait, &irq, &softirq) != 7)
-		die("/proc/stat");
+	if (!f || fscanf(f, "%lf %lf", &up, &idle) != 2)
+		die("/proc/uptime");
 	fclose(f);
-	return (double)(user + nice + sys + irq + softirq) / sysconf(_SC_CLK_TCK);
+	return up * sysconf(_SC_NPROCESSORS_ONLN) - idle;
 }
 
 static inline void make_message(struct message *m, const char *topic)
