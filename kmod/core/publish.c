@@ -16,6 +16,7 @@
  * struct kmqtt_route - one message being routed
  * @from:	publisher, or NULL
  * @msg:	message
+ * @wakes:	where wake-ups are held back, or NULL
  * @waits:	the publisher waited until all that would block had room
  * @count:	sessions that it was for
  * @queued:	of them, those whose queue took it
@@ -31,6 +32,7 @@
 struct kmqtt_route {
 	struct kmqtt_session *from;
 	struct kmqtt_msg *msg;
+	struct kmqtt_wakes *wakes;
 	bool waits;
 	unsigned int count;
 	unsigned int queued;
@@ -85,6 +87,7 @@ static void kmqtt_route_push_group(struct kmqtt_route *r,
 				   const struct kmqtt_sub **subs, unsigned int nr)
 {
 	struct kmqtt_push how = {
+		.wakes = r->wakes,
 		/* as kmqtt_route_find_full() has looked at it */
 		.room = r->waits && !subs[0]->group && subs[0]->session != r->from,
 	};
@@ -211,11 +214,13 @@ static struct kmqtt_session *kmqtt_route_ask(struct kmqtt_route *r)
  * @session:	session, or NULL: the switch itself, which may all
  * @who:	who the session was then, or NULL: who it is
  * @port:	the port that must have the session still, or NULL
+ * @wakes:	where wake-ups are held back, or NULL
  */
 struct kmqtt_publisher {
 	struct kmqtt_session *session;
 	const struct kmqtt_identity *who;
 	const struct kmqtt_port *port;
+	struct kmqtt_wakes *wakes;
 };
 
 /* Return: 0, -EACCES, -ESTALE */
@@ -302,6 +307,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 	struct kmqtt_route r = {
 		.from = by->session,
 		.msg = msg,
+		.wakes = by->wakes,
 		.waits = blocked,
 		.hold = blocked && atomic_read(&b->blockers),
 		.subs = stack,
@@ -354,10 +360,12 @@ int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 }
 
 int kmqtt_session_publish(struct kmqtt_session *s, const struct kmqtt_port *port,
-			  struct kmqtt_msg *msg, struct kmqtt_session **blocked)
+			  struct kmqtt_msg *msg, struct kmqtt_session **blocked,
+			  struct kmqtt_wakes *wakes)
 {
-	return kmqtt_publish_by(&(struct kmqtt_publisher) { .session = s, .port = port },
-				msg, blocked);
+	return kmqtt_publish_by(&(struct kmqtt_publisher) {
+					.session = s, .port = port, .wakes = wakes,
+				}, msg, blocked);
 }
 
 int kmqtt_publish_as(struct kmqtt_session *from, const struct kmqtt_identity *who,

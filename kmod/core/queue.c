@@ -223,6 +223,34 @@ void kmqtt_queue_wake(struct kmqtt_session *s)
 	rcu_read_unlock();
 }
 
+/*
+ * It is told once for all that it gets until then. Whoever finds it held already
+ * has queued his message before, and the wake-up looks at the queue after: the bit
+ * is set and cleared with full barriers.
+ */
+static void kmqtt_wakes_add(struct kmqtt_wakes *wakes, struct kmqtt_session *s)
+{
+	if (test_and_set_bit(KMQTT_SESSION_WAKE_HELD, &s->flags))
+		return;
+	if (!kmqtt_session_get(s))
+		return;		/* nobody is there to be woken */
+	s->wake_next = wakes->first;
+	wakes->first = s;
+}
+
+void kmqtt_wakes_flush(struct kmqtt_wakes *wakes)
+{
+	struct kmqtt_session *s;
+
+	while ((s = wakes->first)) {
+		wakes->first = s->wake_next;
+		clear_bit(KMQTT_SESSION_WAKE_HELD, &s->flags);
+		smp_mb__after_atomic();
+		kmqtt_queue_wake(s);
+		kmqtt_session_put(s);
+	}
+}
+
 void kmqtt_queue_space(struct kmqtt_session *s)
 {
 	if (s->policy == KMQTT_POLICY_BLOCK && wq_has_sleeper(&s->space))
@@ -369,7 +397,9 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 		kmqtt_qent_free(ent);
 	if (unlikely(tell))
 		kmqtt_queue_tell_drop(s, dropped);
-	if (queued)
+	if (queued && how->wakes)
+		kmqtt_wakes_add(how->wakes, s);
+	else if (queued)
 		kmqtt_port_wake(s);
 	return queued;
 }

@@ -57,6 +57,7 @@ struct kmqtt_qent {
 
 /**
  * struct kmqtt_push - how a message goes to one session
+ * @wakes:	where the wake-up is held back, or NULL
  * @more_ids:	subscription identifiers if there are several, or NULL; the queue
  *		takes a reference of its own
  * @sub_id:	subscription identifier, or 0
@@ -68,6 +69,7 @@ struct kmqtt_qent {
  *		others took it since, the queue grows by one message for each of them
  */
 struct kmqtt_push {
+	struct kmqtt_wakes *wakes;
 	struct kmqtt_sub_ids *more_ids;
 	u32 sub_id;
 	u8 qos;

@@ -233,6 +233,29 @@ struct kmqtt_session_params {
 };
 
 /**
+ * enum kmqtt_session_flag - bits of &kmqtt_session.flags
+ * @KMQTT_SESSION_WAKE_HELD: it is in a struct kmqtt_wakes
+ */
+enum kmqtt_session_flag {
+	KMQTT_SESSION_WAKE_HELD,
+};
+
+/**
+ * struct kmqtt_wakes - wake-ups that are held back while a batch of messages goes
+ *	into the switch
+ * @first:	struct kmqtt_session by ->wake_next, each with a reference
+ *
+ * Belongs to one publisher, on whose stack or in whose connection it is. It must be
+ * flushed before he waits for anything that a subscriber does.
+ */
+struct kmqtt_wakes {
+	struct kmqtt_session *first;
+};
+
+/** kmqtt_wakes_flush() - wake them all (atomic) */
+void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
+
+/**
  * struct kmqtt_session - see the head of this file
  * @port:	RCU; NULL while nobody is attached; written under sessions_lock and
  *		@lock, so that either will do to read it
@@ -270,6 +293,9 @@ struct kmqtt_session_params {
  * @dropped_reported: what of @dropped_messages a record has told the reader
  * @event_drop:	jiffies of the last KMQTT_EVENT_DROP
  * @event_deny:	jiffies of the last KMQTT_EVENT_DENY, without a lock
+ * @flags:	&enum kmqtt_session_flag, atomic
+ * @wake_next:	next in a struct kmqtt_wakes, whose owner has set
+ *		KMQTT_SESSION_WAKE_HELD
  * @refs:	the table's, the port's, and whoever waits on it
  * @name_link:	in broker->sessions by name
  * @number:	given once, ascending; key in broker->by_number
@@ -329,6 +355,8 @@ struct kmqtt_session {
 	unsigned long event_drop;
 	unsigned long event_deny;
 
+	unsigned long flags;
+	struct kmqtt_session *wake_next;
 	refcount_t refs;
 	struct rhash_head name_link;
 	unsigned long number;
@@ -575,6 +603,7 @@ void kmqtt_session_resume(struct kmqtt_session *session,
  * @port:	the port
  * @msg:	message; the caller keeps its reference
  * @blocked:	as for kmqtt_publish()
+ * @wakes:	where the wake-ups of those who get it are held back, or NULL
  *
  * Whoever takes a session over may be another user: what the one before him sent
  * must not pass for his. Return: as kmqtt_publish(); -ESTALE: another port has
@@ -582,7 +611,7 @@ void kmqtt_session_resume(struct kmqtt_session *session,
  */
 int kmqtt_session_publish(struct kmqtt_session *session,
 			  const struct kmqtt_port *port, struct kmqtt_msg *msg,
-			  struct kmqtt_session **blocked);
+			  struct kmqtt_session **blocked, struct kmqtt_wakes *wakes);
 
 /**
  * kmqtt_session_rx_known() - has this QoS 2 message come before? (atomic)

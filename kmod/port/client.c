@@ -92,6 +92,14 @@ static int kmqtt_client_any(struct kmqtt_conn *conn, const struct kmqtt_fixed *f
 	return kmqtt_client_connect(c, f, body);
 }
 
+static bool kmqtt_client_pending(struct kmqtt_conn *conn)
+{
+	struct kmqtt_client *c = kmqtt_client_of(conn);
+
+	return READ_ONCE(c->state) == KMQTT_CLIENT_CHECKED ||
+	       (c->state == KMQTT_CLIENT_LIVE && kmqtt_session_pending(c->x.session));
+}
+
 static void kmqtt_client_refill(struct kmqtt_conn *conn, struct kmqtt_tx *tx)
 {
 	struct kmqtt_client *c = kmqtt_client_of(conn);
@@ -284,6 +292,7 @@ static const struct kmqtt_conn_ops kmqtt_client_ops = {
 	.publish	= kmqtt_client_publish,
 	.published	= kmqtt_client_published,
 	.resume		= kmqtt_client_resume,
+	.pending	= kmqtt_client_pending,
 	.refill		= kmqtt_client_refill,
 	.timer		= kmqtt_client_timer,
 	.goodbye	= kmqtt_client_goodbye,

@@ -117,6 +117,12 @@ static struct kmqtt_conn *kmqtt_sk_conn(struct sock *sk)
 					 lockdep_is_held(&sk->sk_callback_lock));
 }
 
+static void kmqtt_conn_readable(struct kmqtt_conn *conn)
+{
+	set_bit(KMQTT_CONN_READABLE, &conn->flags);
+	kmqtt_conn_kick(conn);
+}
+
 static void kmqtt_sk_data_ready(struct sock *sk)
 {
 	struct kmqtt_conn *conn;
@@ -125,7 +131,7 @@ static void kmqtt_sk_data_ready(struct sock *sk)
 	conn = kmqtt_sk_conn(sk);
 	if (conn) {
 		conn->data_ready(sk);
-		kmqtt_conn_kick(conn);
+		kmqtt_conn_readable(conn);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -138,7 +144,7 @@ static void kmqtt_sk_state_change(struct sock *sk)
 	conn = kmqtt_sk_conn(sk);
 	if (conn) {
 		conn->state_change(sk);
-		kmqtt_conn_kick(conn);
+		kmqtt_conn_readable(conn);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -344,6 +350,7 @@ void kmqtt_conn_setup(struct kmqtt_conn *conn, const struct kmqtt_conn_ops *ops,
 	conn->broker = broker;
 	conn->last_rx = jiffies;
 	conn->last_tx = jiffies;
+	set_bit(KMQTT_CONN_READABLE, &conn->flags);
 	INIT_LIST_HEAD(&conn->ctrl);
 	INIT_WORK(&conn->io_work, kmqtt_conn_io_work);
 	INIT_WORK(&conn->close_work, kmqtt_conn_close_work);

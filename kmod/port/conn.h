@@ -39,10 +39,12 @@ struct kmqtt_conn;
 #define KMQTT_CONN_RX_BUDGET	(256 * 1024) /* bytes received in one run */
 #define KMQTT_CONN_TX_BUDGET	16	/* batches sent in one run */
 #define KMQTT_CONN_CTRL_MAX	65536	/* own packets unsent: do not read on */
-#define KMQTT_TX_VECS		96	/* pieces of one sendmsg */
+#define KMQTT_TX_VECS		64	/* pieces of one sendmsg */
 #define KMQTT_TX_MESSAGES	32	/* messages of one sendmsg */
 #define KMQTT_TX_BYTES		65536	/* bytes of one sendmsg, but for a larger message */
-#define KMQTT_TX_HEADS		4096	/* bytes for heads of PUBLISHes */
+#define KMQTT_TX_HEADS		13312	/* bytes for heads and small bodies of PUBLISHes */
+#define KMQTT_TX_SPARE		1024	/* of them, those that a batch is begun no more with */
+#define KMQTT_TX_COPY		512	/* bytes of a body that is copied rather than held */
 
 /**
  * struct kmqtt_tx - what goes into one sendmsg; there only while something is sent
@@ -55,7 +57,7 @@ struct kmqtt_conn;
  * @packets:	how many
  * @chunks:	struct kmqtt_chunk that pieces point to
  * @d:		what pieces point to, to be let go when it has been sent
- * @head:	heads of PUBLISHes
+ * @head:	heads and small bodies of PUBLISHes
  */
 struct kmqtt_tx {
 	struct kvec vec[KMQTT_TX_VECS];
@@ -98,6 +100,7 @@ struct kmqtt_chunk {
  *		cannot be taken now. Then nothing is read, and @resume is asked
  *		whenever the connection is kicked
  * @resume:	try again. Return: as @published
+ * @pending:	would @refill append anything? NULL: always asked
  * @refill:	append to the batch what is to be sent. Called when the last one has
  *		been sent; own packets that wait are in it already
  * @timer:	the time set by kmqtt_conn_timer() is over
@@ -114,6 +117,7 @@ struct kmqtt_conn_ops {
 		       struct kmqtt_msg **msg);
 	int (*published)(struct kmqtt_conn *conn);
 	int (*resume)(struct kmqtt_conn *conn);
+	bool (*pending)(struct kmqtt_conn *conn);
 	void (*refill)(struct kmqtt_conn *conn, struct kmqtt_tx *tx);
 	void (*timer)(struct kmqtt_conn *conn);
 	void (*goodbye)(struct kmqtt_conn *conn);
@@ -134,6 +138,7 @@ struct kmqtt_conn_ops {
  * @KMQTT_CONN_TLS:		a kTLS socket
  * @KMQTT_CONN_EOF:		the peer has closed in good order
  * @KMQTT_CONN_HELD:		the owner wants nothing to be read for now
+ * @KMQTT_CONN_READABLE:	something may have come, or an end
  */
 enum kmqtt_conn_flag {
 	KMQTT_CONN_CONNECTING,
@@ -148,6 +153,7 @@ enum kmqtt_conn_flag {
 	KMQTT_CONN_TLS,
 	KMQTT_CONN_EOF,
 	KMQTT_CONN_HELD,
+	KMQTT_CONN_READABLE,
 };
 
 /**
@@ -191,6 +197,7 @@ struct kmqtt_rx {
  * @error:	positive errno that ended it, or 0
  * @max_packet:	largest packet that is taken, in bytes with its fixed header
  * @rx:		receiver
+ * @wakes:	who has got messages from it since the last recvmsg
  * @tx:		batch that is being sent, or NULL
  * @ctrl:	struct kmqtt_chunk to be sent before anything else
  * @ctrl_bytes:	bytes in @ctrl
@@ -223,6 +230,7 @@ struct kmqtt_conn {
 	int error;
 	u32 max_packet;
 	struct kmqtt_rx rx;
+	struct kmqtt_wakes wakes;
 	struct kmqtt_tx *tx;
 	struct list_head ctrl;
 	u32 ctrl_bytes;
@@ -328,25 +336,44 @@ u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len);
 /**
  * kmqtt_tx_head() - room for the head of a packet in a batch
  * @tx:		batch
- * @len:	bytes
+ * @len:	bytes, all of which kmqtt_tx_add() has to make a piece
  *
- * Return: where to write it, or NULL: no memory. kmqtt_tx_add() makes it a piece.
+ * Return: where to write it, or NULL: no memory.
  */
 u8 *kmqtt_tx_head(struct kmqtt_tx *tx, u32 len);
+
+/**
+ * kmqtt_tx_peek() - room at the end of tx->head, not taken yet
+ * Return: where to write up to @len bytes, of which kmqtt_tx_add() takes what is
+ * used; NULL: there is not so much
+ */
+static inline u8 *kmqtt_tx_peek(struct kmqtt_tx *tx, u32 len)
+{
+	return len <= KMQTT_TX_HEADS - tx->head_len ? tx->head + tx->head_len : NULL;
+}
 
 /** kmqtt_tx_add() - append a piece to a batch that is not kmqtt_tx_full() */
 static inline void kmqtt_tx_add(struct kmqtt_tx *tx, const void *data, size_t len)
 {
+	struct kvec *last = tx->nvec ? &tx->vec[tx->nvec - 1] : NULL;
+
+	if (data == tx->head + tx->head_len)
+		tx->head_len += len;
+	tx->bytes += len;
+	if (last && last->iov_base + last->iov_len == data) {
+		last->iov_len += len;
+		return;
+	}
 	tx->vec[tx->nvec].iov_base = (void *)data;
 	tx->vec[tx->nvec++].iov_len = len;
-	tx->bytes += len;
 }
 
 /** kmqtt_tx_full() - has it room for one more message of two pieces? */
 static inline bool kmqtt_tx_full(const struct kmqtt_tx *tx)
 {
 	return tx->nvec + 2 > KMQTT_TX_VECS || tx->nd == KMQTT_TX_MESSAGES ||
-	       tx->bytes >= KMQTT_TX_BYTES;
+	       tx->bytes >= KMQTT_TX_BYTES ||
+	       tx->head_len > KMQTT_TX_HEADS - KMQTT_TX_SPARE;
 }
 
 /* conn_rx.c, conn_tx.c, conn_sock.c: the parts of a connection */

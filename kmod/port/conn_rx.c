@@ -253,6 +253,7 @@ static bool kmqtt_rx_use(struct kmqtt_conn *conn, const u8 *p, size_t len)
 	struct kmqtt_cursor c = { .p = p, .left = len };
 	int ret = kmqtt_rx_feed(conn, &c);
 
+	kmqtt_wakes_flush(&conn->wakes);
 	if (ret == -EAGAIN) {
 		if (kmqtt_rx_pause(conn, &c))
 			kmqtt_conn_fail(conn, ENOMEM, KMQTT_RC_QUOTA_EXCEEDED);
@@ -266,15 +267,29 @@ static bool kmqtt_rx_use(struct kmqtt_conn *conn, const u8 *p, size_t len)
 }
 
 /*
+ * Has a TCP socket given all that it has? Then it will tell of more; but of an end
+ * that came with the last bytes it has told already.
+ */
+static bool kmqtt_rx_drained(const struct kmqtt_conn *conn, size_t wanted, int got)
+{
+	const struct sock *sk = conn->sock->sk;
+
+	return got < wanted && sk_is_tcp(sk) && !test_bit(KMQTT_CONN_TLS, &conn->flags) &&
+	       READ_ONCE(sk->sk_state) == TCP_ESTABLISHED && !READ_ONCE(sk->sk_err);
+}
+
+/*
  * One recvmsg: the rest of a payload straight into its message, then the scratch.
- * Return: bytes used, 0 at the end of the stream, -EAGAIN, other -errno
+ * Return: 1: there may be more; 0 at the end of the stream; -EAGAIN: there is no
+ * more; other -errno
  */
 static int kmqtt_rx_once(struct kmqtt_conn *conn, u8 *scratch)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct kmqtt_rx *rx = &conn->rx;
 	struct kvec iov[2];
-	size_t direct = 0;
+	size_t direct = 0, wanted;
+	bool drained;
 	int n = 0, ret;
 
 	if (rx->msg && rx->body_left) {
@@ -284,8 +299,8 @@ static int kmqtt_rx_once(struct kmqtt_conn *conn, u8 *scratch)
 	}
 	iov[n].iov_base = scratch;
 	iov[n++].iov_len = KMQTT_CONN_SCRATCH;
-	ret = kernel_recvmsg(conn->sock, &msg, iov, n, direct + KMQTT_CONN_SCRATCH,
-			     MSG_DONTWAIT | MSG_NOSIGNAL);
+	wanted = direct + KMQTT_CONN_SCRATCH;
+	ret = kernel_recvmsg(conn->sock, &msg, iov, n, wanted, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (unlikely(msg.msg_flags & MSG_CTRUNC) && (!ret || ret == -EIO)) {
 		ret = kmqtt_conn_tls_control(conn);
 		if (ret > 0)
@@ -294,14 +309,15 @@ static int kmqtt_rx_once(struct kmqtt_conn *conn, u8 *scratch)
 	}
 	if (ret <= 0)
 		return ret;
+	drained = kmqtt_rx_drained(conn, wanted, ret);
 	conn->last_rx = jiffies;
 	conn->bytes_received += ret;
-	if (test_bit(KMQTT_CONN_FINISHING, &conn->flags))
-		return ret;
-	direct = min_t(size_t, direct, ret);
-	rx->body_left -= direct;
-	kmqtt_rx_use(conn, scratch, ret - direct);
-	return ret;
+	if (!test_bit(KMQTT_CONN_FINISHING, &conn->flags)) {
+		direct = min_t(size_t, direct, ret);
+		rx->body_left -= direct;
+		kmqtt_rx_use(conn, scratch, ret - direct);
+	}
+	return drained ? -EAGAIN : 1;
 }
 
 /* Return: may it read? */
@@ -318,6 +334,7 @@ static bool kmqtt_rx_resume(struct kmqtt_conn *conn)
 	if (test_and_clear_bit(KMQTT_CONN_PAUSED, &conn->flags) &&
 	    rx->in_body && !rx->body_left) {
 		ret = conn->ops->resume(conn);
+		kmqtt_wakes_flush(&conn->wakes);
 		if (ret == -EAGAIN) {
 			set_bit(KMQTT_CONN_PAUSED, &conn->flags);
 			return false;
@@ -374,6 +391,13 @@ static bool kmqtt_rx_stopped(const struct kmqtt_conn *conn)
 		!test_bit(KMQTT_CONN_FINISHING, &conn->flags));
 }
 
+/* Is there nothing to do for the receiver? */
+static bool kmqtt_rx_quiet(struct kmqtt_conn *conn)
+{
+	return !test_and_clear_bit(KMQTT_CONN_READABLE, &conn->flags) && !conn->rx.rest &&
+	       !test_bit(KMQTT_CONN_PAUSED, &conn->flags);
+}
+
 bool kmqtt_conn_rx(struct kmqtt_conn *conn)
 {
 	u64 bytes = conn->bytes_received, packets = conn->packets_received;
@@ -381,11 +405,15 @@ bool kmqtt_conn_rx(struct kmqtt_conn *conn)
 	u8 *scratch;
 	int ret = 0;
 
+	if (kmqtt_rx_quiet(conn))
+		return false;
 	if (!test_bit(KMQTT_CONN_FINISHING, &conn->flags)) {
 		if (!kmqtt_rx_resume(conn))
 			kmqtt_rx_check(conn);
-		if (kmqtt_rx_stopped(conn))
+		if (kmqtt_rx_stopped(conn)) {
+			set_bit(KMQTT_CONN_READABLE, &conn->flags);
 			return false;
+		}
 	}
 	scratch = kmqtt_scratch_get();
 	while (!test_bit(KMQTT_CONN_FAILED, &conn->flags) && !kmqtt_rx_stopped(conn)) {
@@ -405,6 +433,8 @@ bool kmqtt_conn_rx(struct kmqtt_conn *conn)
 			kmqtt_rx_ended(conn, ret);
 	}
 	kmqtt_scratch_put(scratch);
+	if (ret != -EAGAIN || kmqtt_rx_stopped(conn))
+		set_bit(KMQTT_CONN_READABLE, &conn->flags);
 	kmqtt_rx_count(conn, conn->bytes_received - bytes,
 		       conn->packets_received - packets);
 	return more;

@@ -54,14 +54,11 @@ u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len)
 
 u8 *kmqtt_tx_head(struct kmqtt_tx *tx, u32 len)
 {
+	u8 *p = kmqtt_tx_peek(tx, len);
 	struct kmqtt_chunk *chunk;
-	u8 *p;
 
-	if (len <= KMQTT_TX_HEADS - tx->head_len) {
-		p = tx->head + tx->head_len;
-		tx->head_len += len;
+	if (p)
 		return p;
-	}
 	chunk = kmqtt_chunk_new(len);
 	if (!chunk)
 		return NULL;
@@ -111,6 +108,12 @@ static void kmqtt_tx_take_ctrl(struct kmqtt_conn *conn, struct kmqtt_tx *tx)
 		tx->packets += chunk->packets;
 		kmqtt_tx_add(tx, chunk->data, chunk->len);
 	}
+}
+
+/* Is there anything to make a batch of? */
+static bool kmqtt_tx_wanted(struct kmqtt_conn *conn)
+{
+	return !list_empty(&conn->ctrl) || !conn->ops->pending || conn->ops->pending(conn);
 }
 
 /* Return: a batch to send, or NULL if there is nothing (or no memory: it fails) */
@@ -178,7 +181,7 @@ bool kmqtt_conn_tx(struct kmqtt_conn *conn)
 	int ret = 0;
 
 	while (n < KMQTT_CONN_TX_BUDGET && !test_bit(KMQTT_CONN_FAILED, &conn->flags)) {
-		if (!conn->tx)
+		if (!conn->tx && kmqtt_tx_wanted(conn))
 			conn->tx = kmqtt_tx_fill(conn);
 		if (!conn->tx)
 			break;

@@ -183,7 +183,8 @@ static int kmqtt_xchg_try(struct kmqtt_xchg *x, struct kmqtt_session **blocked)
 		if (ret <= 0)
 			return ret ?: -EEXIST;
 	}
-	ret = kmqtt_session_publish(x->session, x->port, pub->msg, blocked);
+	ret = kmqtt_session_publish(x->session, x->port, pub->msg, blocked,
+				    &x->conn.wakes);
 	if (ret != -EAGAIN || pub->qos < 2)
 		return ret;
 	if (kmqtt_xchg_not_arrived(x) != -ESTALE)

@@ -143,12 +143,43 @@ static void kmqtt_xchg_head(const struct kmqtt_xchg *x, const struct kmqtt_deliv
 	}
 }
 
-/* Return: 0; -EMSGSIZE, -ENOENT: it cannot be sent; -ENOMEM: not now */
+/*
+ * Writes it at the end of tx->head, a small body behind it: then nothing has to be
+ * held until it is sent. Return: 1: all of it; 0: the head alone; negative: no room
+ */
+static int kmqtt_xchg_write(struct kmqtt_xchg *x, struct kmqtt_tx *tx,
+			    const struct kmqtt_publish_head *head, const u8 *body, u32 len)
+{
+	u32 max = KMQTT_PUBLISH_HEAD_MAX(head->topic.len, head->n_sub_ids);
+	bool copy = len <= KMQTT_TX_COPY;
+	u8 *p = kmqtt_tx_peek(tx, max + (copy ? len : 0));
+	int used;
+
+	if (!p)
+		return -ENOSPC;
+	used = kmqtt_publish_head_encode(p, max, x->conn.version, head);
+	if (used < 0)
+		return used;
+	if (!copy) {
+		kmqtt_tx_add(tx, p, used);
+		return 0;
+	}
+	memcpy(p + used, body, len);
+	kmqtt_tx_add(tx, p, used + len);
+	return 1;
+}
+
+/*
+ * Return: 1: the batch has copied it; 0: it points to it; -EMSGSIZE, -ENOENT: it
+ * cannot be sent; -ENOMEM: not now
+ */
 static int kmqtt_xchg_put(struct kmqtt_xchg *x, struct kmqtt_tx *tx,
 			  const struct kmqtt_delivery *d)
 {
 	const struct kmqtt_msg *msg = d->msg;
-	u32 body = kmqtt_xchg_body_len(x, msg);
+	const u8 *body = x->conn.version == KMQTT_V5 ? kmqtt_msg_props(msg) :
+						       kmqtt_msg_payload(msg);
+	u32 body_len = kmqtt_xchg_body_len(x, msg);
 	struct kmqtt_publish_head head;
 	int ret = 0, len;
 	u8 *p;
@@ -163,22 +194,25 @@ static int kmqtt_xchg_put(struct kmqtt_xchg *x, struct kmqtt_tx *tx,
 	if (x->ops->sending)
 		x->ops->sending(x, d, &head);
 	kmqtt_xchg_alias_out(x, &head);
-	len = kmqtt_publish_head_encode(NULL, 0, x->conn.version, &head);
-	p = kmqtt_tx_head(tx, len);
-	if (!p)
-		return -ENOMEM;
-	kmqtt_publish_head_encode(p, len, x->conn.version, &head);
-	kmqtt_tx_add(tx, p, len);
-	if (body)
-		kmqtt_tx_add(tx, x->conn.version == KMQTT_V5 ? kmqtt_msg_props(msg) :
-			     kmqtt_msg_payload(msg), body);
+	ret = kmqtt_xchg_write(x, tx, &head, body, body_len);
+	if (ret < 0) {
+		len = kmqtt_publish_head_encode(NULL, 0, x->conn.version, &head);
+		p = kmqtt_tx_head(tx, len);
+		if (!p)
+			return -ENOMEM;
+		kmqtt_publish_head_encode(p, len, x->conn.version, &head);
+		kmqtt_tx_add(tx, p, len);
+		ret = 0;
+	}
+	if (!ret && body_len)
+		kmqtt_tx_add(tx, body, body_len);
 	tx->packets++;
 	if (!head.qos && d->qos)
 		kmqtt_xchg_downgraded(x, d);
-	return 0;
+	return ret;
 }
 
-/* Return: has the batch got it? */
+/* Return: has the batch to hold it until it is sent? */
 static bool kmqtt_xchg_one(struct kmqtt_xchg *x, struct kmqtt_tx *tx, struct kmqtt_delivery *d)
 {
 	int ret;
@@ -192,7 +226,7 @@ static bool kmqtt_xchg_one(struct kmqtt_xchg *x, struct kmqtt_tx *tx, struct kmq
 	if (ret == -ENOMEM) {
 		/* it stays in the window and goes with the next connection */
 		kmqtt_conn_fail(&x->conn, ENOMEM, 0);
-	} else {
+	} else if (ret < 0) {
 		if (x->ops->unsent)
 			x->ops->unsent(x, ret);
 		kmqtt_session_forget(x->session, x->port, d);
