@@ -5,8 +5,8 @@ import pytest
 
 from kmqtt_client import connect_packet
 from kmqtt_packet import (
-    AUTH, AUTH_DATA, AUTH_METHOD, MAXIMUM_PACKET_SIZE, PINGREQ, SESSION_EXPIRY, encode_props,
-    packet, publish_packet)
+    AUTH, AUTH_DATA, AUTH_METHOD, MAXIMUM_PACKET_SIZE, PINGREQ, SESSION_EXPIRY, TOPIC_ALIAS,
+    encode_props, packet, publish_packet)
 
 KEEP = {SESSION_EXPIRY: 1000}
 
@@ -67,7 +67,7 @@ def test_mqtt5_4_12_0_7_auth_of_a_client_without_method(broker, topic, data):
 
 @pytest.mark.parametrize("props, reasons", [
     ({AUTH_METHOD: "m"}, [0x82]), ({}, [0x82]), ({AUTH_DATA: b"x"}, [0x82]),
-    ({AUTH_METHOD: ["m", "m"]}, [0x82]), ({AUTH_METHOD: "m", 0x23: 1}, [0x81])],
+    ({AUTH_METHOD: ["m", "m"]}, [0x82]), ({AUTH_METHOD: "m", TOPIC_ALIAS: 1}, [0x81, 0x82])],
     ids=["method", "no-method", "data-alone", "twice", "topic-alias"])
 def test_mqtt5_4_12_1_1_and_2_authenticate_again(broker, props, reasons):
     """MQTT-4.12.1-1, MQTT-4.12.1-2: it fails, and the connection is closed."""
