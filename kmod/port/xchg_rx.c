@@ -100,8 +100,8 @@ struct kmqtt_msg *kmqtt_xchg_alloc(struct kmqtt_xchg *x, const struct kmqtt_publ
 		return msg;
 	}
 	kmqtt_stats_add(broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
-	x->pub.reason = PTR_ERR(msg) == -EMSGSIZE ? KMQTT_RC_PACKET_TOO_LARGE :
-			KMQTT_RC_QUOTA_EXCEEDED;
+	/* also for one that is too large: PUBACK and PUBREC know no code for that */
+	x->pub.reason = KMQTT_RC_QUOTA_EXCEEDED;
 	return NULL;
 }
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 import kmqtt_dev
-from kmqtt_broker import (CONNACK, PUBACK, PUBLISH, SUBACK, Fake, encode_props, packet, string,
-                          varint, wait_for)
+from kmqtt_broker import (CONNACK, PUBACK, PUBLISH, PUBREC, SUBACK, Fake, encode_props, packet,
+                          string, varint, wait_for)
 from kmqtt_uplink import BACKOFF, IN, UP, Uplink, receive
 
 
@@ -345,6 +345,23 @@ def test_a_claim_of_much(fake, topic):
         peer.nothing()
         assert before - memory_kb() < 20000
         assert up.show()["state"] == UP
+
+
+@pytest.mark.parametrize("qos, answer", [(1, PUBACK), (2, PUBREC)])
+def test_too_large_with_its_prefix(fake, device, topic, qos, answer):
+    """What only the switch finds too large is refused; without an answer it would come for ever."""
+    prefix = "p" * 1000 + "/"
+    dev = device().subscribe("#", qos=2)
+    with Uplink("one", fake, topics=[]) as up:
+        up.topic(f"{topic}/#", IN, qos, local=prefix)
+        peer = fake.accept()
+        peer.handshake()
+        peer.subscribed()
+        peer.publish(f"{topic}/a", b"x" * 1999500, qos=qos, packet_id=7)
+        assert peer.acked(answer) == (7, 0x97)
+        peer.publish(f"{topic}/a", b"y", qos=qos, packet_id=7)
+        assert peer.acked(answer) == (7, 0)
+        assert receive(dev, 1)[0].payload == b"y"
 
 
 def test_reset(fake):
