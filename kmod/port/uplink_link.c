@@ -238,16 +238,18 @@ static void kmqtt_link_send_ping(struct kmqtt_link *link)
 
 /*
  * One timer: it is set to the keep alive, and when it fires to what is left of it
- * since something was sent last. Anything that has come since a PINGREQ stands for
- * its PINGRESP, which may be queued behind a large message; and while reading is
- * paused it cannot come.
+ * since either side said something last. A server that takes what we send and says
+ * nothing need not be alive: it is asked too. Anything that has come since a PINGREQ
+ * stands for its PINGRESP, which may be queued behind a large message; and while
+ * reading is paused it cannot come.
  */
 static void kmqtt_link_timer(struct kmqtt_conn *conn)
 {
 	struct kmqtt_link *link = kmqtt_link_of(conn);
 	bool paused = test_bit(KMQTT_CONN_PAUSED, &conn->flags);
 	unsigned long keepalive = link->keepalive * HZ;
-	unsigned long idle = jiffies - conn->last_tx;
+	unsigned long idle = jiffies - (time_before(conn->last_rx, conn->last_tx) ?
+					conn->last_rx : conn->last_tx);
 
 	if (!link->connected) {
 		kmqtt_conn_fail(conn, ETIMEDOUT, 0);

@@ -10,7 +10,7 @@ import pytest
 import kmqtt_dev
 from kmqtt_broker import (CONNACK, PUBACK, PUBLISH, PUBREC, SUBACK, Fake, encode_props, packet,
                           string, varint, wait_for)
-from kmqtt_uplink import BACKOFF, IN, UP, Uplink, receive
+from kmqtt_uplink import BACKOFF, IN, OUT, UP, Uplink, receive
 
 
 @pytest.fixture
@@ -362,6 +362,21 @@ def test_too_large_with_its_prefix(fake, device, topic, qos, answer):
         peer.publish(f"{topic}/a", b"y", qos=qos, packet_id=7)
         assert peer.acked(answer) == (7, 0)
         assert receive(dev, 1)[0].payload == b"y"
+
+
+def test_silent_server(fake, device, topic):
+    """One that takes all and says nothing is found out, however much is sent to it."""
+    dev = device()
+    with Uplink("one", fake, keepalive=1, topics=[(f"{topic}/#", OUT, 0)]) as up:
+        peer = fake.accept()
+        peer.handshake()
+        up.wait(UP)
+
+        def gone():
+            dev.publish(f"{topic}/a", b"1")
+            return up.show()["state"] != UP
+        wait_for(gone, text="end of the connection")
+        assert up.event("uplink-down")["error"] == 110
 
 
 def test_reset(fake):
