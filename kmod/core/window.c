@@ -4,6 +4,7 @@
  * and QoS 2 messages that came in and wait for their PUBREL (MQTT 5.0, 4.3).
  */
 #include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/rbtree.h>
 #include <linux/xarray.h>
 
@@ -18,9 +19,12 @@ static u64 kmqtt_window_key(const struct kmqtt_session *s,
 	return s->ack_mode == KMQTT_ACK_MQTT ? ent->packet_id : ent->id;
 }
 
+/* Packet identifiers that the window leaves: for SUBSCRIBE and UNSUBSCRIBE. */
+#define KMQTT_WINDOW_SPARE	64
+
 bool kmqtt_window_room(const struct kmqtt_session *s)
 {
-	return s->sent < s->send_quota;
+	return s->sent < min_t(u32, s->send_quota, U16_MAX - KMQTT_WINDOW_SPARE);
 }
 
 struct kmqtt_qent *kmqtt_window_find(struct kmqtt_session *s, u64 key)
@@ -39,7 +43,7 @@ struct kmqtt_qent *kmqtt_window_find(struct kmqtt_session *s, u64 key)
 	return NULL;
 }
 
-/* The window holds at most 65535 entries less one, so a free one is found. */
+/* The window does not hold all 65535 (kmqtt_window_room()), so a free one is found. */
 static u16 kmqtt_window_packet_id(struct kmqtt_session *s)
 {
 	do {

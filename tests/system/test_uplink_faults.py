@@ -379,6 +379,35 @@ def test_silent_server(fake, device, topic):
         assert up.event("uplink-down")["error"] == 110
 
 
+def test_window_of_all_packet_ids(fake, device, topic):
+    """A server that acknowledges nothing leaves an identifier for a SUBSCRIBE."""
+    dev = device()
+    with Uplink("one", fake, max_inflight_messages=65535, max_queued_messages=100000,
+                max_queued_bytes=1 << 30, keepalive=0, topics=[(f"{topic}/o", OUT, 1)]) as up:
+        peer = fake.accept()
+        peer.handshake()
+        up.wait(UP)
+        some = kmqtt_dev.record(f"{topic}/o", b"", qos=1) * 1000
+        for _ in range(66):
+            assert dev.write(some) == len(some)
+        taken = [0]
+
+        def idle():
+            """All that the window holds has been sent."""
+            peer.sock.settimeout(1)
+            try:
+                while peer.sock.recv(1 << 20):
+                    taken[0] += 1
+            except TimeoutError:
+                return up.show()["inflight_messages"] > 65000
+            finally:
+                peer.sock.settimeout(20)
+        wait_for(idle, seconds=120, text="a full window")
+        up.topic(f"{topic}/i", IN)
+        assert set(peer.subscribed()) == {f"{topic}/i"}
+        up.wait(UP, filters=1)
+
+
 def test_reset(fake):
     with Uplink("one", fake, backoff_min=1) as up:
         peer = fake.accept()
