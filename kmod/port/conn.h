@@ -196,6 +196,8 @@ struct kmqtt_rx {
  * @peer_reason: the peer gave the reason: nothing is sent to it any more
  * @error:	positive errno that ended it, or 0
  * @max_packet:	largest packet that is taken, in bytes with its fixed header
+ * @tls_head:	bytes that have come of a TLS handshake message's head, 1 to 3, else 0
+ * @tls_left:	bytes of that message still to come; with @tls_head, what is known of it
  * @rx:		receiver
  * @wakes:	who has got messages from it since the last recvmsg
  * @tx:		batch that is being sent, or NULL
@@ -229,6 +231,8 @@ struct kmqtt_conn {
 	bool peer_reason;
 	int error;
 	u32 max_packet;
+	u8 tls_head;
+	u32 tls_left;
 	struct kmqtt_rx rx;
 	struct kmqtt_wakes wakes;
 	struct kmqtt_tx *tx;

@@ -4,6 +4,7 @@
  * message stops at them; a second one with room takes them (kernel: net/tls).
  */
 #include <linux/errno.h>
+#include <linux/minmax.h>
 #include <linux/net.h>
 #include <linux/socket.h>
 #include <linux/tls.h>
@@ -18,10 +19,11 @@
 #define KMQTT_TLS_HANDSHAKE		22
 #define KMQTT_TLS_DATA			23
 #define KMQTT_TLS_KEY_UPDATE		24
+#define KMQTT_TLS_HANDSHAKE_HEAD	4	/* type, three bytes of length */
 #define KMQTT_TLS_WARNING		1
 #define KMQTT_TLS_CLOSE_NOTIFY		0
 
-/* More than a ticket: one that is longer comes in pieces, each of type 22. */
+/* More than most tickets: one that is longer comes in pieces, each of type 22. */
 #define KMQTT_TLS_RECORD		512
 
 bool kmqtt_sock_is_tls(struct sock *sk)
@@ -43,6 +45,32 @@ static u8 kmqtt_tls_record_type(const struct msghdr *msg, const void *control)
 	    cmsg->cmsg_type != TLS_GET_RECORD_TYPE)
 		return KMQTT_TLS_DATA;
 	return *(const u8 *)CMSG_DATA(cmsg);
+}
+
+/*
+ * Handshake messages follow each other with no regard to records (RFC 8446, 5.1), so
+ * only their lengths tell where the next one begins. Return: does one change the keys?
+ */
+static bool kmqtt_tls_key_update(struct kmqtt_conn *conn, const u8 *p, u32 len)
+{
+	u32 n;
+
+	for (; len; p += n, len -= n) {
+		if (!conn->tls_head && !conn->tls_left && *p == KMQTT_TLS_KEY_UPDATE)
+			return true;
+		n = 1;
+		if (conn->tls_head) {
+			conn->tls_left = conn->tls_left << 8 | *p;
+			if (++conn->tls_head == KMQTT_TLS_HANDSHAKE_HEAD)
+				conn->tls_head = 0;
+		} else if (conn->tls_left) {
+			n = min(len, conn->tls_left);
+			conn->tls_left -= n;
+		} else {
+			conn->tls_head = 1;
+		}
+	}
+	return false;
 }
 
 /*
@@ -76,7 +104,7 @@ int kmqtt_conn_tls_control(struct kmqtt_conn *conn)
 		}
 		return -ECONNABORTED;
 	case KMQTT_TLS_HANDSHAKE:
-		return record[0] == KMQTT_TLS_KEY_UPDATE ? -EKEYEXPIRED : ret;
+		return kmqtt_tls_key_update(conn, record, ret) ? -EKEYEXPIRED : ret;
 	default:
 		return -EBADMSG;
 	}

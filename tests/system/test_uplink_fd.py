@@ -153,17 +153,44 @@ def test_tls_records_that_are_no_data(device, topic, split):
         up.set(fd=ours.fileno())
         peer = Peer(theirs)
         peer.connect()
-        ticket = b"\x04" + os.urandom(1500)
-        record(theirs, HANDSHAKE, ticket)
+        record(theirs, HANDSHAKE, b"\x04\x00\x05\xdc" + os.urandom(1500))
+        ticket = b"\x04\x00\x00\x3c" + os.urandom(60)
         peer.connack()
         peer.subscribed()
         data = packet(3, struct.pack(">H", len(topic) + 2) + topic.encode() + b"/a" + b"\0" +
                       b"x" * 1000)
         for at in range(0, len(data), split * 5):
             theirs.sendall(data[at:at + split * 5])
-            record(theirs, HANDSHAKE, ticket[:64])
+            record(theirs, HANDSHAKE, ticket)
         assert receive(dev, 1)[0].payload == b"x" * 1000
         assert up.wait(UP)["tls"] == 1
+    ours.close()
+    theirs.close()
+
+
+def test_tls_ticket_is_no_key_update(device, topic):
+    """A ticket is longer than what is taken at once; nothing in it is the head of a message."""
+    ours, theirs = tls_pair()
+    dev = device().subscribe(f"{topic}/#")
+    with Uplink("fd", topics=[(f"{topic}/#", IN, 0)]) as up:
+        up.set(fd=ours.fileno())
+        peer = Peer(theirs)
+        peer.handshake()
+        peer.subscribed()
+        ticket = b"\x04\x00\x07\xd0" + b"\x18" * 996 + b"\x00" + b"\x18" * 1003
+        # whole, two in one record, and one in two records
+        record(theirs, HANDSHAKE, ticket)
+        record(theirs, HANDSHAKE, ticket * 2)
+        record(theirs, HANDSHAKE, ticket[:1000])
+        record(theirs, HANDSHAKE, ticket[1000:])
+        # the head of one in two records
+        record(theirs, HANDSHAKE, ticket[:2])
+        record(theirs, HANDSHAKE, ticket[2:])
+        peer.publish(f"{topic}/a", b"1")
+        assert receive(dev, 1)[0].payload == b"1"
+        # behind a ticket it is one
+        record(theirs, HANDSHAKE, ticket + b"\x18\x00\x00\x01\x00")
+        assert up.event("uplink-down")["error"] == 127
     ours.close()
     theirs.close()
 
