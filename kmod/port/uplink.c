@@ -215,6 +215,8 @@ static int kmqtt_uplink_change_down(struct kmqtt_uplink *up, const void *arg,
 				    const char **why)
 {
 	up->want_up = false;
+	/* its peer must not wait for an uplink that may never come up again */
+	kmqtt_uplink_sock_drop(up);
 	return 0;
 }
 
@@ -267,9 +269,7 @@ static int kmqtt_uplink_change_sock(struct kmqtt_uplink *up, const void *arg,
 {
 	const struct kmqtt_uplink_sock *next = arg;
 
-	if (up->next_sock)
-		sockfd_put(up->next_sock);
-	kvfree(up->next_early);
+	kmqtt_uplink_sock_drop(up);
 	up->next_sock = next->sock;
 	up->next_early = next->early;
 	up->next_early_len = next->early_len;

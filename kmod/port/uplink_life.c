@@ -258,6 +258,16 @@ static void kmqtt_uplink_ended(struct kmqtt_uplink *up, struct kmqtt_link *link)
 	mutex_lock(&up->lock);
 }
 
+void kmqtt_uplink_sock_drop(struct kmqtt_uplink *up)
+{
+	lockdep_assert_held(&up->lock);
+	if (up->next_sock)
+		sockfd_put(up->next_sock);
+	kvfree(up->next_early);
+	up->next_sock = NULL;
+	up->next_early = NULL;
+}
+
 static int kmqtt_uplink_start_sock(struct kmqtt_uplink *up, struct kmqtt_link *link)
 {
 	struct socket *sock = up->next_sock;
@@ -384,12 +394,10 @@ void kmqtt_uplink_stop(struct kmqtt_uplink *up, bool abort)
 	mutex_lock(&up->lock);
 	kmqtt_uptopic_free_all(up);
 	kmqtt_uplink_session_drop(up);
+	kmqtt_uplink_sock_drop(up);
 	mutex_unlock(&up->lock);
 	synchronize_rcu();
 	cancel_delayed_work_sync(&up->life);
 	kmqtt_uppurge_run(up);
 	kmqtt_upsubs_destroy(&up->subs);
-	if (up->next_sock)
-		sockfd_put(up->next_sock);
-	kvfree(up->next_early);
 }

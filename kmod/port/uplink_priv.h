@@ -371,6 +371,9 @@ int kmqtt_uplink_session(struct kmqtt_uplink *up);
 /** kmqtt_uplink_tune() - the session gets what the settings say. uplink->lock held */
 void kmqtt_uplink_tune(struct kmqtt_uplink *up);
 
+/** kmqtt_uplink_sock_drop() - let go the socket whose turn has not come. uplink->lock held */
+void kmqtt_uplink_sock_drop(struct kmqtt_uplink *up);
+
 /** kmqtt_uplink_stop() - no link, no session, no work item any more. Sleeps */
 void kmqtt_uplink_stop(struct kmqtt_uplink *up, bool abort);
 

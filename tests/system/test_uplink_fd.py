@@ -9,7 +9,7 @@ import pytest
 
 import kmqtt_dev
 from kmqtt_broker import PUBACK, Fake, Peer, packet, wait_for
-from kmqtt_uplink import IN, OUT, UP, WAIT_FD, Uplink, receive
+from kmqtt_uplink import DOWN, IN, OUT, UP, WAIT_FD, Uplink, receive
 
 SOL_TCP, TCP_ULP = 6, 31
 SOL_TLS, TLS_TX, TLS_RX, TLS_RECORD_TYPE, TLS_GET_RECORD_TYPE = 282, 1, 2, 1, 2
@@ -105,6 +105,27 @@ def test_another_one(pair, device, topic):
         assert (got.payload, got.dup) == (b"1", True)
         more.close()
         second.close()
+
+
+def test_one_that_waits_goes_with_down():
+    """A socket whose turn has not come is let go when the uplink is switched off."""
+    ours, theirs = tcp_pair()
+    more, far = tcp_pair()
+    with Uplink("fd") as up:
+        up.set(fd=ours.fileno())
+        first = Peer(theirs)
+        first.handshake()
+        up.wait(UP)
+        # the first one does not close its side, so it takes a while
+        up.set(fd=more.fileno())
+        up.set(admin_up=0)
+        more.close()
+        far.settimeout(20)
+        assert far.recv(100) == b""
+        up.wait(DOWN)
+    ours.close()
+    first.close()
+    far.close()
 
 
 def test_early_data(device, topic):
