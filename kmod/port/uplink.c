@@ -39,6 +39,7 @@ static void kmqtt_uplink_free(struct kmqtt_uplink *up)
 {
 	kmqtt_upconf_free(up->conf);
 	kfree(up->assigned_id);
+	kfree(up->echo);
 	kfree(up);
 	module_put(THIS_MODULE);
 }

@@ -144,6 +144,7 @@ static int kmqtt_link_connack(struct kmqtt_link *link, const struct kmqtt_fixed 
 	}
 	kmqtt_session_resume(link->x.session, &up->port, link->server_receive_max, kept);
 	kmqtt_upsubs_connected(up, kept);
+	kmqtt_link_echo_resume(link, kept);
 	link->connected = true;
 	link->up_since = jiffies;
 	kmqtt_link_show(link, ack.session_present, ack.props.topic_alias_max);
@@ -310,6 +311,7 @@ static void kmqtt_link_closed(struct kmqtt_conn *conn)
 	struct kmqtt_uplink *up = link->up;
 
 	kmqtt_xchg_drop(&link->x);
+	kmqtt_link_echo_end(link);
 	/* pairs with the one in kmqtt_uplink_life() */
 	smp_store_release(&link->closed, true);
 	kmqtt_uplink_kick(up);
@@ -452,7 +454,6 @@ void kmqtt_link_free(struct kmqtt_link *link)
 {
 	kmqtt_xchg_free(&link->x);
 	kvfree(link->topic);
-	kfree(link->echo);
 	kfree(link->replayed);
 	kmqtt_session_put(link->x.session);
 	kfree(link);

@@ -206,9 +206,6 @@ struct kmqtt_echo {
  * @subs_since: jiffies of the last SUBSCRIBE or UNSUBSCRIBE
  * @topic:	buffer for topic names with another prefix, or NULL
  * @topic_cap:	bytes at @topic
- * @echo:	KMQTT_UPLINK_ECHOES of them, or NULL
- * @echo_next:	place for the next one
- * @echo_key:	of their hashes
  * @redirect:	Server Reference of CONNACK or DISCONNECT, NUL terminated
  */
 struct kmqtt_link {
@@ -234,9 +231,6 @@ struct kmqtt_link {
 	unsigned long subs_since;
 	u8 *topic;
 	u32 topic_cap;
-	struct kmqtt_echo *echo;
-	unsigned int echo_next;
-	siphash_key_t echo_key;
 	char redirect[KMQTT_UPLINK_TEXT];
 };
 
@@ -274,6 +268,10 @@ struct kmqtt_link {
  * @subs_lock:	protects @subs and @purge
  * @subs:	filters that are wanted upstream
  * @purge:	struct kmqtt_uppurge that ->life has to see to
+ * @echo:	KMQTT_UPLINK_ECHOES of them, or NULL; this and the next two belong to the
+ *		link that there is, but outlive it: what is due may come by the next one
+ * @echo_next:	place for the next one
+ * @echo_key:	of their hashes
  * @link:	the connection, RCU; written by ->life
  * @port:	where the session plugs in
  * @life:	makes and ends links
@@ -316,6 +314,10 @@ struct kmqtt_uplink {
 	struct mutex subs_lock;	/* subs, purge */
 	struct kmqtt_upsubs subs;
 	struct list_head purge;
+
+	struct kmqtt_echo *echo;
+	unsigned int echo_next;
+	siphash_key_t echo_key;
 
 	struct kmqtt_link __rcu *link;
 	struct kmqtt_port port;
@@ -442,6 +444,12 @@ extern const struct kmqtt_xchg_ops kmqtt_link_xchg_ops;
 
 /** kmqtt_link_is_echo() - is that a publish of ours that comes back? Once each */
 bool kmqtt_link_is_echo(struct kmqtt_link *link, const struct kmqtt_msg *msg);
+
+/** kmqtt_link_echo_resume() - CONNACK: has the server @kept what it is to send us? */
+void kmqtt_link_echo_resume(struct kmqtt_link *link, bool kept);
+
+/** kmqtt_link_echo_end() - the link ends: who did not come back by now will not */
+void kmqtt_link_echo_end(struct kmqtt_link *link);
 
 /* uplink_topic.c */
 

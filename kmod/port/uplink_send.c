@@ -8,13 +8,13 @@
 #include "core/message.h"
 #include "port/uplink_priv.h"
 
-static u64 kmqtt_echo_hash(struct kmqtt_link *link, struct kmqtt_view topic,
+static u64 kmqtt_echo_hash(struct kmqtt_uplink *up, struct kmqtt_view topic,
 			   const struct kmqtt_msg *msg)
 {
-	u64 a = siphash(topic.data, topic.len, &link->echo_key);
-	u64 b = siphash(kmqtt_msg_payload(msg), msg->payload_len, &link->echo_key);
+	u64 a = siphash(topic.data, topic.len, &up->echo_key);
+	u64 b = siphash(kmqtt_msg_payload(msg), msg->payload_len, &up->echo_key);
 
-	return siphash_2u64(a, b, &link->echo_key) | 1;
+	return siphash_2u64(a, b, &up->echo_key) | 1;
 }
 
 /* A server without No Local and without the bridge bit sends it back to us. */
@@ -22,40 +22,69 @@ static void kmqtt_echo_expect(struct kmqtt_link *link, struct kmqtt_view topic,
 			      const struct kmqtt_msg *msg)
 {
 	struct kmqtt_view local = { .data = kmqtt_msg_topic(msg), .len = msg->topic_len };
+	struct kmqtt_uplink *up = link->up;
 	struct kmqtt_echo *echo;
 
-	if (!kmqtt_upsubs_expected(link->up, topic))
+	if (!kmqtt_upsubs_expected(up, topic))
 		return;
-	if (!link->echo) {
-		link->echo = kcalloc(KMQTT_UPLINK_ECHOES, sizeof(*echo), GFP_KERNEL);
-		if (!link->echo)
+	if (!up->echo) {
+		up->echo = kcalloc(KMQTT_UPLINK_ECHOES, sizeof(*echo), GFP_KERNEL);
+		if (!up->echo)
 			return;
-		get_random_bytes(&link->echo_key, sizeof(link->echo_key));
+		get_random_bytes(&up->echo_key, sizeof(up->echo_key));
 	}
-	echo = &link->echo[link->echo_next++ % KMQTT_UPLINK_ECHOES];
-	echo->hash = kmqtt_echo_hash(link, local, msg);
+	echo = &up->echo[up->echo_next++ % KMQTT_UPLINK_ECHOES];
+	echo->hash = kmqtt_echo_hash(up, local, msg);
 	echo->time = jiffies;
+}
+
+static bool kmqtt_echo_over(const struct kmqtt_echo *echo)
+{
+	return time_after(jiffies, echo->time + KMQTT_UPLINK_ECHO_TIME);
 }
 
 bool kmqtt_link_is_echo(struct kmqtt_link *link, const struct kmqtt_msg *msg)
 {
 	struct kmqtt_view topic = { .data = kmqtt_msg_topic(msg), .len = msg->topic_len };
+	struct kmqtt_uplink *up = link->up;
 	unsigned int i;
 	u64 hash;
 
-	if (!link->echo)
+	if (!link->echoes_due || !up->echo)
 		return false;
-	hash = kmqtt_echo_hash(link, topic, msg);
+	hash = kmqtt_echo_hash(up, topic, msg);
 	for (i = 0; i < KMQTT_UPLINK_ECHOES; i++) {
-		struct kmqtt_echo *echo = &link->echo[i];
+		struct kmqtt_echo *echo = &up->echo[i];
 
-		if (echo->hash != hash ||
-		    time_after(jiffies, echo->time + KMQTT_UPLINK_ECHO_TIME))
+		if (echo->hash != hash || kmqtt_echo_over(echo))
 			continue;
 		echo->hash = 0;
 		return true;
 	}
 	return false;
+}
+
+/* The time without a connection does not count. */
+void kmqtt_link_echo_resume(struct kmqtt_link *link, bool kept)
+{
+	struct kmqtt_echo *echo = link->up->echo;
+	unsigned int i;
+
+	for (i = 0; echo && i < KMQTT_UPLINK_ECHOES; i++, echo++) {
+		if (!kept)
+			echo->hash = 0;
+		echo->time = jiffies;
+	}
+}
+
+void kmqtt_link_echo_end(struct kmqtt_link *link)
+{
+	struct kmqtt_echo *echo = link->up->echo;
+	unsigned int i;
+
+	for (i = 0; link->connected && echo && i < KMQTT_UPLINK_ECHOES; i++, echo++)
+		if (kmqtt_echo_over(echo))
+			echo->hash = 0;
 }
 
 static struct kmqtt_link *kmqtt_link_of(struct kmqtt_xchg *x)

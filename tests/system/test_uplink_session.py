@@ -651,6 +651,43 @@ def test_echo_of_a_server_without_no_local(fake, device, topic):
         assert receive(dev, 1)[0].payload == b"mine"
 
 
+def test_echo_after_a_reconnect(fake, device, topic):
+    """A server that kept the session sends back later what it had to send back."""
+    dev = device().subscribe(f"{topic}/#", qos=1, flags=kmqtt_dev.NO_LOCAL)
+    with Uplink("one", fake, version=4, try_private=0, topics=[(f"{topic}/#", BOTH, 1)]) as up:
+        peer = fake.accept()
+        peer.handshake()
+        peer.subscribed()
+        up.wait(UP)
+        dev.publish(f"{topic}/a", b"mine", qos=1)
+        got = peer.published()
+        assert got.payload == b"mine"
+        peer.ack(PUBACK, got.packet_id)
+        up.wait(UP, inflight_messages=0)
+        peer.close()
+        peer = fake.accept()
+        peer.handshake(present=True)
+        peer.subscribed()
+        peer.publish(f"{topic}/a", b"mine", qos=1, packet_id=7)
+        assert peer.acked(PUBACK) == (7, 0)
+        peer.publish(f"{topic}/a", b"theirs", qos=1, packet_id=8)
+        assert peer.acked(PUBACK) == (8, 0)
+        assert receive(dev, 1)[0].payload == b"theirs"
+        up.wait(UP, echoes_suppressed=1)
+        # one that forgot the session has nothing to send back
+        dev.publish(f"{topic}/a", b"more", qos=1)
+        got = peer.published()
+        assert got.payload == b"more"
+        peer.ack(PUBACK, got.packet_id)
+        up.wait(UP, inflight_messages=0)
+        peer.close()
+        peer = fake.accept()
+        peer.handshake()
+        peer.subscribed()
+        peer.publish(f"{topic}/a", b"more", qos=1, packet_id=7)
+        assert receive(dev, 1)[0].payload == b"more"
+
+
 def test_set_makes_the_connection_anew(fake):
     with Uplink("one", fake, keepalive=60) as up:
         peer = fake.accept()
