@@ -129,7 +129,7 @@ int kmqtt_uplink_session(struct kmqtt_uplink *up)
 		return PTR_ERR(session);
 	}
 	up->session = session;
-	kmqtt_uptopic_subscribe_all(up, false);
+	kmqtt_uptopic_subscribe_all(up);
 	return 0;
 }
 

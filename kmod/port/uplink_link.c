@@ -150,8 +150,7 @@ static int kmqtt_link_connack(struct kmqtt_link *link, const struct kmqtt_fixed 
 	kmqtt_link_show(link, ack.session_present, ack.props.topic_alias_max);
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_UP);
 	kmqtt_session_set_online(link->x.session, &up->port, true);
-	if (!kept)
-		kmqtt_uptopic_subscribe_all(up, true);
+	kmqtt_uptopic_retained(up, !kept);
 	mutex_unlock(&up->lock);
 
 	kmqtt_uplink_count(up, KMQTT_UPSTAT(connects), 1);

@@ -126,12 +126,15 @@ struct kmqtt_upsubs {
 };
 
 /**
- * struct kmqtt_uptopic - a topic of an uplink; constant once it is in the list
+ * struct kmqtt_uptopic - a topic of an uplink; constant once it is in the list, but
+ *	for @retained_due
  * @link:	in uplink->topics, RCU, written under uplink->lock
  * @watch:	KMQTT_UPLINK_DEMAND: follows the local subscriptions
  * @up:		uplink
  * @dir:	&enum kmqtt_uplink_dir
  * @qos:	highest QoS
+ * @retained_due: KMQTT_UPLINK_OUT: what is retained here has not gone to the server yet;
+ *		under uplink->lock
  * @filter:	as the user gave it, NUL terminated, in @text
  * @local:	prefix on the switch, in @text
  * @remote:	prefix on the server, in @text
@@ -146,6 +149,7 @@ struct kmqtt_uptopic {
 	struct kmqtt_uplink *up;
 	u8 dir;
 	u8 qos;
+	bool retained_due;
 	struct kmqtt_view filter;
 	struct kmqtt_view local;
 	struct kmqtt_view remote;
@@ -473,11 +477,14 @@ const struct kmqtt_uptopic *kmqtt_uptopic_in(struct kmqtt_uplink *up,
 					     struct kmqtt_view *prefix,
 					     u32 *skip);
 
+/** kmqtt_uptopic_subscribe_all() - local subscriptions of a new session. uplink->lock held */
+void kmqtt_uptopic_subscribe_all(struct kmqtt_uplink *up);
+
 /**
- * kmqtt_uptopic_subscribe_all() - local subscriptions of a new session, or, with
- * @retained, let it have what is retained again. uplink->lock held
+ * kmqtt_uptopic_retained() - CONNACK: the server gets what is retained here, of all
+ * topics or of those of which it had none. uplink->lock held
  */
-void kmqtt_uptopic_subscribe_all(struct kmqtt_uplink *up, bool retained);
+void kmqtt_uptopic_retained(struct kmqtt_uplink *up, bool all);
 
 /** kmqtt_uptopic_free_all() - at the end of an uplink; its session is gone */
 void kmqtt_uptopic_free_all(struct kmqtt_uplink *up);

@@ -180,12 +180,15 @@ static bool kmqtt_uptopic_same_local(struct kmqtt_uplink *up, const struct kmqtt
 /*
  * What is retained here goes to the server only for `out`: with `both` the
  * server's own retained messages would go back to it, and old ones over new ones.
+ * It goes when there is a connection: one that is to come asks for it, and what was
+ * queued before that would go twice.
  */
-static int kmqtt_uptopic_subscribe(struct kmqtt_uplink *up, const struct kmqtt_uptopic *t)
+static int kmqtt_uptopic_subscribe(struct kmqtt_uplink *up, struct kmqtt_uptopic *t)
 {
+	bool out = t->dir == KMQTT_UPLINK_OUT;
+	bool online = READ_ONCE(up->session->online);
 	struct kmqtt_sub_opts opts = {
-		.retain_handling = t->dir == KMQTT_UPLINK_OUT ?
-				   KMQTT_RETAIN_SEND : KMQTT_RETAIN_SEND_NEVER,
+		.retain_handling = out && online ? KMQTT_RETAIN_SEND : KMQTT_RETAIN_SEND_NEVER,
 		.no_local = true,
 		.retain_as_published = true,
 	};
@@ -195,10 +198,11 @@ static int kmqtt_uptopic_subscribe(struct kmqtt_uplink *up, const struct kmqtt_u
 		if (kmqtt_uptopic_is_out(o) && kmqtt_view_equal(o->lfilter, t->lfilter))
 			opts.qos = max(opts.qos, o->qos);
 	opts.qos = max(opts.qos, t->qos);
+	t->retained_due = out && !online;
 	return kmqtt_session_subscribe(up->session, t->lfilter.data, t->lfilter.len, &opts);
 }
 
-void kmqtt_uptopic_subscribe_all(struct kmqtt_uplink *up, bool retained)
+void kmqtt_uptopic_subscribe_all(struct kmqtt_uplink *up)
 {
 	struct kmqtt_uptopic *t;
 
@@ -206,7 +210,19 @@ void kmqtt_uptopic_subscribe_all(struct kmqtt_uplink *up, bool retained)
 	if (!up->session)
 		return;
 	list_for_each_entry(t, &up->topics, link)
-		if (retained ? t->dir == KMQTT_UPLINK_OUT : kmqtt_uptopic_is_out(t))
+		if (kmqtt_uptopic_is_out(t))
+			kmqtt_uptopic_subscribe(up, t);
+}
+
+void kmqtt_uptopic_retained(struct kmqtt_uplink *up, bool all)
+{
+	struct kmqtt_uptopic *t;
+
+	lockdep_assert_held(&up->lock);
+	if (!up->session)
+		return;
+	list_for_each_entry(t, &up->topics, link)
+		if (t->retained_due || (all && t->dir == KMQTT_UPLINK_OUT))
 			kmqtt_uptopic_subscribe(up, t);
 }
 

@@ -229,6 +229,33 @@ def test_waiting_while_away(fake, device, topic):
         up.wait(UP, queued_messages=0, inflight_messages=0)
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("present", [False, True])
+def test_retained_goes_up_once(fake, device, topic, present, qos):
+    """What is retained when the uplink comes goes to the server once, whatever that knows."""
+    dev = device()
+    dev.publish(f"{topic}/r", b"1", qos=1, flags=kmqtt_dev.RETAIN)
+    with Uplink("one", fake, client_id="me", topics=[(f"{topic}/#", OUT, qos)]) as up:
+        peer = fake.accept()
+        peer.handshake(present=present)
+        up.wait(UP)
+        dev.publish(f"{topic}/a", b"2", qos=1)
+        got = [peer.published() for _ in range(2)]
+        assert sorted((m.payload, m.retain) for m in got) == [(b"1", True), (b"2", False)]
+        for one in got if qos else []:
+            peer.ack(PUBACK, one.packet_id)
+        up.wait(UP, inflight_messages=0)
+        # a session that the server has kept has had it
+        peer.close()
+        peer = fake.accept()
+        peer.handshake(present=True)
+        up.wait(UP)
+        dev.publish(f"{topic}/a", b"3", qos=1)
+        assert peer.published().payload == b"3"
+        peer.nothing()
+    dev.publish(f"{topic}/r", b"", flags=kmqtt_dev.RETAIN)
+
+
 def test_receive_maximum_of_the_server(fake, device, topic):
     dev = device()
     with Uplink("one", fake, topics=[(f"{topic}/#", OUT, 1)]) as up:
