@@ -93,6 +93,10 @@ enum kmqtt_link_state {
  * @KMQTT_ACL_WHO_CGROUP: local processes in a cgroup (version 2) or below it
  * @KMQTT_ACL_WHO_USER: clients with this MQTT user name
  * @KMQTT_ACL_WHO_CLIENT: sessions with this name (client identifier)
+ * @KMQTT_ACL_WHO_ANONYMOUS: remote clients that gave no user name
+ * @KMQTT_ACL_WHO_REMOTE: remote clients
+ * @KMQTT_ACL_WHO_WILDCARD: remote clients whose user name or client identifier
+ *   has a + or
  */
 enum kmqtt_acl_who {
 	KMQTT_ACL_WHO_ANY,
@@ -101,6 +105,24 @@ enum kmqtt_acl_who {
 	KMQTT_ACL_WHO_CGROUP,
 	KMQTT_ACL_WHO_USER,
 	KMQTT_ACL_WHO_CLIENT,
+	KMQTT_ACL_WHO_ANONYMOUS,
+	KMQTT_ACL_WHO_REMOTE,
+	KMQTT_ACL_WHO_WILDCARD,
+};
+
+/**
+ * enum kmqtt_acl_substitute - Where in a filter %c and %u stand for the
+ *   session's name and user name
+ * @KMQTT_ACL_SUBSTITUTE_LEVEL: as a whole level; a name that is no single
+ *   level matches nothing
+ * @KMQTT_ACL_SUBSTITUTE_TEXT: anywhere, as in Mosquitto; a name may be several
+ *   levels, and one that has a + or # matches nothing
+ * @KMQTT_ACL_SUBSTITUTE_NONE: nowhere
+ */
+enum kmqtt_acl_substitute {
+	KMQTT_ACL_SUBSTITUTE_LEVEL,
+	KMQTT_ACL_SUBSTITUTE_TEXT,
+	KMQTT_ACL_SUBSTITUTE_NONE,
 };
 
 /**
@@ -396,9 +418,27 @@ enum {
 	KMQTT_A_ACL_ACCESS,
 	KMQTT_A_ACL_ALLOW,
 	KMQTT_A_ACL_FILTER,
+	KMQTT_A_ACL_SUBSTITUTE,
+	KMQTT_A_ACL_RULE,
 
 	__KMQTT_A_ACL_MAX,
 	KMQTT_A_ACL_MAX = (__KMQTT_A_ACL_MAX - 1)
+};
+
+enum {
+	KMQTT_A_ACL_RULE_UNUSED_ID = 1,
+	KMQTT_A_ACL_RULE_UNUSED_BEFORE,
+	KMQTT_A_ACL_RULE_WHO,
+	KMQTT_A_ACL_RULE_UID,
+	KMQTT_A_ACL_RULE_GID,
+	KMQTT_A_ACL_RULE_NAME,
+	KMQTT_A_ACL_RULE_ACCESS,
+	KMQTT_A_ACL_RULE_ALLOW,
+	KMQTT_A_ACL_RULE_FILTER,
+	KMQTT_A_ACL_RULE_SUBSTITUTE,
+
+	__KMQTT_A_ACL_RULE_MAX,
+	KMQTT_A_ACL_RULE_MAX = (__KMQTT_A_ACL_RULE_MAX - 1)
 };
 
 enum {
@@ -517,6 +557,7 @@ enum {
 	KMQTT_CMD_USER_GET,
 	KMQTT_CMD_USER_FLUSH,
 	KMQTT_CMD_USER_REPLACE,
+	KMQTT_CMD_ACL_REPLACE,
 
 	__KMQTT_CMD_MAX,
 	KMQTT_CMD_MAX = (__KMQTT_CMD_MAX - 1)

@@ -1,25 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Permission: see acl.h. */
 #include <linux/cgroup.h>
+#include <linux/jhash.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "core/acl.h"
-#include "core/trie.h"
+#include "core/acl_match.h"
 #include "proto/topic.h"
 
-/* Most rules of a switch: each one is looked at for each message. */
-#define KMQTT_ACL_RULES_MAX	4096
+#define KMQTT_ACL_NONE		U32_MAX		/* no rule */
 
 /**
  * struct kmqtt_acl_table - the rules; constant once published
  * @count:	how many
+ * @seed:	of the hash of names
+ * @mask:	number of hash buckets, less one
+ * @others:	first rule that is not about a name
+ * @bucket:	first rule about a name of that hash
+ * @next:	for each rule, the next one that hangs together with it
  * @rule:	in order, at least one
+ *
+ * In one allocation: the rules, @next, @bucket.
  */
 struct kmqtt_acl_table {
 	u32 count;
+	u32 seed;
+	u32 mask;
+	u32 others;
+	u32 *bucket;
+	u32 *next;
 	struct kmqtt_acl_rule *rule[];
+};
+
+/**
+ * struct kmqtt_acl_iter - the rules that may be about a peer, in order
+ * @table:	rules
+ * @at:		where it is in each chain that may have some
+ */
+struct kmqtt_acl_iter {
+	const struct kmqtt_acl_table *table;
+	u32 at[3];
 };
 
 #ifdef CONFIG_CGROUPS
@@ -41,11 +64,6 @@ static void kmqtt_cgroup_put(struct cgroup *cgrp)
 	if (cgrp)
 		cgroup_put(cgrp);
 }
-
-static bool kmqtt_cgroup_within(struct cgroup *cgrp, struct cgroup *ancestor)
-{
-	return cgrp && cgroup_is_descendant(cgrp, ancestor);
-}
 #else
 static struct cgroup *kmqtt_cgroup_get_current(void)
 {
@@ -54,11 +72,6 @@ static struct cgroup *kmqtt_cgroup_get_current(void)
 
 static void kmqtt_cgroup_put(struct cgroup *cgrp)
 {
-}
-
-static bool kmqtt_cgroup_within(struct cgroup *cgrp, struct cgroup *ancestor)
-{
-	return false;
 }
 #endif
 
@@ -92,140 +105,53 @@ void kmqtt_acl_destroy(struct kmqtt_acl *acl)
 	mutex_destroy(&acl->lock);
 }
 
-static bool kmqtt_acl_name_is(const struct kmqtt_acl_rule *rule,
-			      const char *name)
+static bool kmqtt_acl_by_name(const struct kmqtt_acl_rule *rule)
 {
-	return name && rule->name && !strcmp(rule->name, name);
+	return rule->subject == KMQTT_ACL_USER || rule->subject == KMQTT_ACL_CLIENT;
 }
 
-/* groups_search() is not for modules; the kernel keeps the groups sorted. */
-static bool kmqtt_acl_in_group(const struct cred *cred, kgid_t gid)
+static u32 *kmqtt_acl_bucket(const struct kmqtt_acl_table *table, u8 subject,
+			     const char *name)
 {
-	const struct group_info *groups = cred->group_info;
-	int low = 0, high = groups->ngroups, mid;
+	u32 hash = jhash(name, strlen(name), table->seed ^ subject);
 
-	while (low < high) {
-		mid = (low + high) / 2;
-		if (gid_lt(groups->gid[mid], gid))
-			low = mid + 1;
-		else
-			high = mid;
+	return &table->bucket[hash & table->mask];
+}
+
+static void kmqtt_acl_iter_begin(struct kmqtt_acl_iter *iter,
+				 const struct kmqtt_acl_table *table,
+				 const struct kmqtt_identity *who)
+{
+	const u32 *user = NULL, *client = NULL;
+
+	if (who->user)
+		user = kmqtt_acl_bucket(table, KMQTT_ACL_USER, who->user);
+	if (who->client_id)
+		client = kmqtt_acl_bucket(table, KMQTT_ACL_CLIENT, who->client_id);
+	iter->table = table;
+	iter->at[0] = table->others;
+	iter->at[1] = user ? *user : KMQTT_ACL_NONE;
+	/* the same chain is gone through once */
+	iter->at[2] = client && client != user ? *client : KMQTT_ACL_NONE;
+}
+
+/* Return: the next rule, or NULL */
+static const struct kmqtt_acl_rule *kmqtt_acl_iter_next(struct kmqtt_acl_iter *iter)
+{
+	u32 *first = &iter->at[0], i = *first;
+
+	if (iter->at[1] < i) {
+		first = &iter->at[1];
+		i = *first;
 	}
-	return gid_eq(cred->egid, gid) ||
-	       (low < groups->ngroups && gid_eq(groups->gid[low], gid));
-}
-
-static bool kmqtt_acl_is_about(const struct kmqtt_acl_rule *rule,
-			       const struct kmqtt_identity *who)
-{
-	switch (rule->subject) {
-	case KMQTT_ACL_ANY:
-		return true;
-	case KMQTT_ACL_UID:
-		return who->cred && uid_eq(who->cred->euid, rule->uid);
-	case KMQTT_ACL_GID:
-		return who->cred && kmqtt_acl_in_group(who->cred, rule->gid);
-	case KMQTT_ACL_CGROUP:
-		return kmqtt_cgroup_within(who->cgroup, rule->cgroup);
-	case KMQTT_ACL_USER:
-		return kmqtt_acl_name_is(rule, who->user);
-	case KMQTT_ACL_CLIENT:
-		return kmqtt_acl_name_is(rule, who->client_id);
+	if (iter->at[2] < i) {
+		first = &iter->at[2];
+		i = *first;
 	}
-	return false;
-}
-
-static bool kmqtt_level_is_name(struct kmqtt_view level, char which)
-{
-	return level.len == 2 && level.data[0] == '%' && level.data[1] == which;
-}
-
-/*
- * A rule's level with the peer's name in the place of `%c` or `%u`. No data
- * means that it matches nothing: there is no such name, or it is one that
- * would be more or less than one level of a topic name.
- */
-static struct kmqtt_view kmqtt_acl_level(const struct kmqtt_identity *who,
-					 struct kmqtt_view level)
-{
-	const char *name;
-
-	if (kmqtt_level_is_name(level, 'c'))
-		name = who->client_id;
-	else if (kmqtt_level_is_name(level, 'u'))
-		name = who->user;
-	else
-		return level;
-	if (!name || !*name || strpbrk(name, "/+#"))
-		return (struct kmqtt_view) { };
-	return (struct kmqtt_view) { .data = (const u8 *)name, .len = strlen(name) };
-}
-
-/* One begins with a wildcard, the other with `$` (MQTT 5.0, 4.7.2). */
-static bool kmqtt_acl_dollar_apart(struct kmqtt_view wild, struct kmqtt_view path)
-{
-	return path.data[0] == '$' &&
-	       (wild.data[0] == '+' || wild.data[0] == '#');
-}
-
-static struct kmqtt_view kmqtt_acl_filter(const struct kmqtt_acl_rule *rule)
-{
-	return (struct kmqtt_view) {
-		.data = rule->filter, .len = rule->filter_len,
-	};
-}
-
-/* Does the rule's filter match all of @path, a topic name or a filter? */
-static bool kmqtt_acl_covers(const struct kmqtt_acl_rule *rule,
-			     const struct kmqtt_identity *who,
-			     struct kmqtt_view path)
-{
-	struct kmqtt_view filter = kmqtt_acl_filter(rule), want, have;
-
-	if (kmqtt_acl_dollar_apart(filter, path))
-		return false;
-	while (kmqtt_level_next(&filter, &want)) {
-		if (kmqtt_level_is(want, '#'))
-			return true;
-		if (!kmqtt_level_next(&path, &have) ||
-		    kmqtt_level_is(have, '#'))
-			return false;
-		if (kmqtt_level_is(want, '+'))
-			continue;
-		want = kmqtt_acl_level(who, want);
-		if (!want.data || !kmqtt_view_equal(want, have))
-			return false;
-	}
-	return !path.data;
-}
-
-/* Is there a topic name that both the rule's filter and @path match? */
-static bool kmqtt_acl_overlaps(const struct kmqtt_acl_rule *rule,
-			       const struct kmqtt_identity *who,
-			       struct kmqtt_view path)
-{
-	struct kmqtt_view filter = kmqtt_acl_filter(rule), want, have;
-	bool more, also;
-
-	if (kmqtt_acl_dollar_apart(filter, path) ||
-	    kmqtt_acl_dollar_apart(path, filter))
-		return false;
-	for (;;) {
-		more = kmqtt_level_next(&filter, &want);
-		also = kmqtt_level_next(&path, &have);
-		if ((more && kmqtt_level_is(want, '#')) ||
-		    (also && kmqtt_level_is(have, '#')))
-			return true;
-		if (!more || !also)
-			return more == also;
-		want = kmqtt_acl_level(who, want);
-		if (!want.data)
-			return false;
-		if (!kmqtt_level_is(want, '+') &&
-		    !kmqtt_level_is(have, '+') &&
-		    !kmqtt_view_equal(want, have))
-			return false;
-	}
+	if (i == KMQTT_ACL_NONE)
+		return NULL;
+	*first = iter->table->next[i];
+	return iter->table->rule[i];
 }
 
 bool kmqtt_acl_check_rules(struct kmqtt_acl *acl, const struct kmqtt_identity *who,
@@ -234,19 +160,21 @@ bool kmqtt_acl_check_rules(struct kmqtt_acl *acl, const struct kmqtt_identity *w
 	const struct kmqtt_view name = { .data = topic, .len = len };
 	const struct kmqtt_acl_table *table;
 	const struct kmqtt_acl_rule *rule;
-	bool allow;
-	u32 i;
+	struct kmqtt_acl_iter iter;
+	bool allow = true;
 
 	rcu_read_lock();
 	table = rcu_dereference(acl->table);
-	allow = !table || READ_ONCE(acl->default_allow);
-	for (i = 0; table && i < table->count; i++) {
-		rule = table->rule[i];
-		if (!(rule->access & access) || !kmqtt_acl_is_about(rule, who) ||
-		    !kmqtt_acl_covers(rule, who, name))
-			continue;
-		allow = rule->allow;
-		break;
+	if (table) {
+		allow = READ_ONCE(acl->default_allow);
+		kmqtt_acl_iter_begin(&iter, table, who);
+		while ((rule = kmqtt_acl_iter_next(&iter))) {
+			if (!(rule->access & access) || !kmqtt_acl_is_about(rule, who) ||
+			    !kmqtt_acl_covers(rule, who, name))
+				continue;
+			allow = rule->allow;
+			break;
+		}
 	}
 	rcu_read_unlock();
 	return allow;
@@ -259,24 +187,26 @@ bool kmqtt_acl_check_filter(struct kmqtt_acl *acl,
 	struct kmqtt_view inner = { .data = filter, .len = len }, share;
 	const struct kmqtt_acl_table *table;
 	const struct kmqtt_acl_rule *rule;
-	bool allow;
-	u32 i;
+	struct kmqtt_acl_iter iter;
+	bool allow = true;
 
 	if (!rcu_access_pointer(acl->table) || who->trusted)
 		return true;
 	kmqtt_share_split(inner, &share, &inner);
 	rcu_read_lock();
 	table = rcu_dereference(acl->table);
-	allow = !table || READ_ONCE(acl->default_allow);
-	for (i = 0; table && i < table->count; i++) {
-		rule = table->rule[i];
-		if (!(rule->access & KMQTT_ACL_READ) ||
-		    !kmqtt_acl_is_about(rule, who))
-			continue;
-		if (rule->allow ? kmqtt_acl_overlaps(rule, who, inner) :
-				  kmqtt_acl_covers(rule, who, inner)) {
-			allow = rule->allow;
-			break;
+	if (table) {
+		allow = READ_ONCE(acl->default_allow);
+		kmqtt_acl_iter_begin(&iter, table, who);
+		while ((rule = kmqtt_acl_iter_next(&iter))) {
+			if (!(rule->access & KMQTT_ACL_READ) ||
+			    !kmqtt_acl_is_about(rule, who))
+				continue;
+			if (rule->allow ? kmqtt_acl_overlaps(rule, who, inner) :
+					  kmqtt_acl_covers(rule, who, inner)) {
+				allow = rule->allow;
+				break;
+			}
 		}
 	}
 	rcu_read_unlock();
@@ -314,6 +244,42 @@ static void kmqtt_acl_table_free(struct kmqtt_acl_table *table)
 	kvfree(table);
 }
 
+/* Room for so many rules. */
+static struct kmqtt_acl_table *kmqtt_acl_table_alloc(u32 count)
+{
+	u32 buckets = roundup_pow_of_two(count);
+	struct kmqtt_acl_table *table;
+
+	table = kvmalloc(size_add(struct_size(table, rule, count),
+				  array_size(size_add(count, buckets), sizeof(u32))),
+			 GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return NULL;
+	table->count = count;
+	table->seed = get_random_u32();
+	table->mask = buckets - 1;
+	table->next = (u32 *)&table->rule[count];
+	table->bucket = table->next + count;
+	return table;
+}
+
+/* With all its rules in it: what hangs together with what. */
+static void kmqtt_acl_table_link(struct kmqtt_acl_table *table)
+{
+	u32 i, *head;
+
+	table->others = KMQTT_ACL_NONE;
+	memset(table->bucket, 0xff, array_size(table->mask + 1, sizeof(u32)));
+	for (i = table->count; i-- > 0; ) {
+		const struct kmqtt_acl_rule *rule = table->rule[i];
+
+		head = kmqtt_acl_by_name(rule) ?
+		       kmqtt_acl_bucket(table, rule->subject, rule->name) : &table->others;
+		table->next[i] = *head;
+		*head = i;
+	}
+}
+
 /*
  * A copy of the table with room for @rule at @at (@rule not NULL), or without
  * the rule at @at.
@@ -325,10 +291,9 @@ kmqtt_acl_table_copy(const struct kmqtt_acl_table *old, u32 at,
 	u32 count = old ? old->count : 0, tail = count - at;
 	struct kmqtt_acl_table *new;
 
-	new = kvmalloc(struct_size(new, rule, count + 1), GFP_KERNEL);
+	new = kmqtt_acl_table_alloc(rule ? count + 1 : count - 1);
 	if (!new)
 		return NULL;
-	new->count = rule ? count + 1 : count - 1;
 	if (old)
 		memcpy(new->rule, old->rule, at * sizeof(rule));
 	if (rule) {
@@ -338,6 +303,7 @@ kmqtt_acl_table_copy(const struct kmqtt_acl_table *old, u32 at,
 	} else {
 		memcpy(&new->rule[at], &old->rule[at + 1], (tail - 1) * sizeof(rule));
 	}
+	kmqtt_acl_table_link(new);
 	return new;
 }
 
@@ -347,6 +313,7 @@ int kmqtt_acl_add(struct kmqtt_acl *acl, struct kmqtt_acl_rule *rule, u32 before
 	u32 count, at;
 	int err = 0;
 
+	kmqtt_acl_prepare(rule);
 	mutex_lock(&acl->lock);
 	old = kmqtt_acl_table(acl);
 	count = old ? old->count : 0;
@@ -400,21 +367,53 @@ int kmqtt_acl_del(struct kmqtt_acl *acl, u32 id)
 	return 0;
 }
 
+/* A table that has been taken out, and its rules. */
+static void kmqtt_acl_table_end(struct kmqtt_acl_table *table)
+{
+	u32 i;
+
+	if (!table)
+		return;
+	synchronize_rcu();
+	for (i = 0; i < table->count; i++)
+		kmqtt_acl_rule_free(table->rule[i]);
+	kvfree(table);
+}
+
+int kmqtt_acl_replace(struct kmqtt_acl *acl, struct kmqtt_acl_rule **rule, u32 count)
+{
+	struct kmqtt_acl_table *old, *new;
+	u32 i;
+
+	if (count > KMQTT_ACL_RULES_MAX)
+		return -ENOSPC;
+	new = kmqtt_acl_table_alloc(count);
+	if (!new)
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		kmqtt_acl_prepare(rule[i]);
+		new->rule[i] = rule[i];
+	}
+	kmqtt_acl_table_link(new);
+	mutex_lock(&acl->lock);
+	for (i = 0; i < count; i++)
+		rule[i]->id = acl->next_id++;
+	old = kmqtt_acl_table(acl);
+	rcu_assign_pointer(acl->table, new);
+	mutex_unlock(&acl->lock);
+	kmqtt_acl_table_end(old);
+	return 0;
+}
+
 void kmqtt_acl_flush(struct kmqtt_acl *acl)
 {
 	struct kmqtt_acl_table *old;
-	u32 i;
 
 	mutex_lock(&acl->lock);
 	old = kmqtt_acl_table(acl);
 	RCU_INIT_POINTER(acl->table, NULL);
 	mutex_unlock(&acl->lock);
-	if (!old)
-		return;
-	synchronize_rcu();
-	for (i = 0; i < old->count; i++)
-		kmqtt_acl_rule_free(old->rule[i]);
-	kvfree(old);
+	kmqtt_acl_table_end(old);
 }
 
 unsigned int kmqtt_acl_walk(struct kmqtt_acl *acl, unsigned int start,

@@ -4,7 +4,8 @@
  *
  * Rules are an ordered list, replaced as a whole under RCU. The first rule
  * whose subject and filter match decides. Without any rule all is allowed;
- * with rules and no match the answer is acl_default.
+ * with rules and no match the answer is acl_default. Rules about user names and
+ * client identifiers are found by these: thousands of other users' cost nothing.
  */
 #ifndef KMQTT_CORE_ACL_H
 #define KMQTT_CORE_ACL_H
@@ -17,6 +18,9 @@
 
 struct cgroup;
 
+/* rules of a switch */
+#define KMQTT_ACL_RULES_MAX	65536
+
 #define KMQTT_ACL_READ		0x1	/* subscribe to it and be sent it */
 #define KMQTT_ACL_WRITE		0x2	/* publish it */
 
@@ -28,6 +32,10 @@ struct cgroup;
  * @KMQTT_ACL_CGROUP:	local processes in a cgroup (v2) or below it
  * @KMQTT_ACL_USER:	clients with this MQTT user name
  * @KMQTT_ACL_CLIENT:	sessions with this name (client identifier)
+ * @KMQTT_ACL_ANONYMOUS: remote clients that gave no user name, or an empty one
+ * @KMQTT_ACL_REMOTE:	remote clients
+ * @KMQTT_ACL_WILDCARD:	remote clients whose user name or client identifier has a
+ *			`+` or `#`
  */
 enum kmqtt_acl_subject {
 	KMQTT_ACL_ANY = 0,
@@ -36,6 +44,23 @@ enum kmqtt_acl_subject {
 	KMQTT_ACL_CGROUP = 3,
 	KMQTT_ACL_USER = 4,
 	KMQTT_ACL_CLIENT = 5,
+	KMQTT_ACL_ANONYMOUS = 6,
+	KMQTT_ACL_REMOTE = 7,
+	KMQTT_ACL_WILDCARD = 8,
+};
+
+/**
+ * enum kmqtt_acl_subst - where in a filter `%c` and `%u` stand for names
+ * @KMQTT_ACL_SUBST_LEVEL: as a whole level; a name that is empty or has a `/`, `+`
+ *			or `#` matches nothing there
+ * @KMQTT_ACL_SUBST_TEXT: anywhere, as in Mosquitto; a name may be several levels,
+ *			and one that has a `+` or `#` matches nothing
+ * @KMQTT_ACL_SUBST_NONE: nowhere
+ */
+enum kmqtt_acl_subst {
+	KMQTT_ACL_SUBST_LEVEL = 0,
+	KMQTT_ACL_SUBST_TEXT = 1,
+	KMQTT_ACL_SUBST_NONE = 2,
 };
 
 /**
@@ -70,21 +95,24 @@ void kmqtt_identity_release(struct kmqtt_identity *id);
  * @subject:	&enum kmqtt_acl_subject
  * @access:	KMQTT_ACL_READ | KMQTT_ACL_WRITE: what it is about
  * @allow:	allow or deny it
+ * @subst:	&enum kmqtt_acl_subst
+ * @uses:	which names its filter asks for, private
  * @uid:	for KMQTT_ACL_UID
  * @gid:	for KMQTT_ACL_GID
  * @cgroup:	for KMQTT_ACL_CGROUP; the rule owns a reference
  * @name:	user name, client identifier, or the cgroup's path, to show; NUL
  *		terminated, owned by the rule, or NULL
- * @filter_len:	bytes of @filter
- * @filter:	a valid topic filter, not a shared one; `%c` and `%u` as a whole
- *		level stand for the session's name and user name. A name that is
- *		empty or has a `/`, `+` or `#` matches nothing there
+ * @filter_len:	bytes of @filter; 0: all topics, those that begin with `$` too
+ * @filter:	a valid topic filter, not a shared one; `%c` and `%u` stand for the
+ *		session's name and user name, where @subst says so
  */
 struct kmqtt_acl_rule {
 	u32 id;
 	u8 subject;
 	u8 access;
 	bool allow;
+	u8 subst;
+	u8 uses;
 	kuid_t uid;
 	kgid_t gid;
 	struct cgroup *cgroup;
@@ -109,13 +137,13 @@ struct kmqtt_acl {
 	bool default_allow;
 };
 
-/** kmqtt_acl_init() - no rules */
 /** kmqtt_acl_empty() - there is no rule: all is allowed to who is let in. Any context */
 static inline bool kmqtt_acl_empty(const struct kmqtt_acl *acl)
 {
 	return !rcu_access_pointer(acl->table);
 }
 
+/** kmqtt_acl_init() - no rules */
 void kmqtt_acl_init(struct kmqtt_acl *acl);
 
 /** kmqtt_acl_destroy() - frees all rules; nobody checks any more. May sleep */
@@ -168,7 +196,7 @@ bool kmqtt_acl_check_filter(struct kmqtt_acl *acl,
  * @before:	id of a rule, 0: at the end
  *
  * Process context, waits for a grace period.
- * Return: 0, -ENOMEM, -ENOENT, -ENOSPC over 4096 rules.
+ * Return: 0, -ENOMEM, -ENOENT, -ENOSPC over KMQTT_ACL_RULES_MAX.
  */
 int kmqtt_acl_add(struct kmqtt_acl *acl, struct kmqtt_acl_rule *rule, u32 before);
 
@@ -179,6 +207,17 @@ int kmqtt_acl_add(struct kmqtt_acl *acl, struct kmqtt_acl_rule *rule, u32 before
  * Return: 0, -ENOENT, -ENOMEM (nothing changed).
  */
 int kmqtt_acl_del(struct kmqtt_acl *acl, u32 id);
+
+/**
+ * kmqtt_acl_replace() - these rules and no others, or nothing at all
+ * @acl:	rules
+ * @rule:	they, in order, each from kmalloc, owned by the table on success
+ * @count:	how many, at least one
+ *
+ * Process context, waits for a grace period.
+ * Return: 0, -ENOMEM, -ENOSPC over KMQTT_ACL_RULES_MAX.
+ */
+int kmqtt_acl_replace(struct kmqtt_acl *acl, struct kmqtt_acl_rule **rule, u32 count);
 
 /** kmqtt_acl_flush() - remove all. Process context, waits for a grace period */
 void kmqtt_acl_flush(struct kmqtt_acl *acl);

@@ -60,6 +60,12 @@ static bool kmqtt_acl_remote(const struct kmqtt_identity *who)
 	return !who->cred && !who->trusted;
 }
 
+/* An empty user name is none, as in Mosquitto. */
+static const char *kmqtt_acl_user(const struct kmqtt_identity *who)
+{
+	return who->user && *who->user ? who->user : NULL;
+}
+
 static bool kmqtt_acl_wild(const char *name)
 {
 	return name && strpbrk(name, "+#");
@@ -88,7 +94,7 @@ bool kmqtt_acl_is_about(const struct kmqtt_acl_rule *rule,
 	case KMQTT_ACL_CLIENT:
 		return kmqtt_acl_name_is(rule, who->client_id);
 	case KMQTT_ACL_ANONYMOUS:
-		return kmqtt_acl_remote(who) && !who->user;
+		return kmqtt_acl_remote(who) && !kmqtt_acl_user(who);
 	case KMQTT_ACL_REMOTE:
 		return kmqtt_acl_remote(who);
 	case KMQTT_ACL_WILDCARD:
@@ -151,7 +157,8 @@ static bool kmqtt_acl_text_begin(struct kmqtt_acl_text *t,
 	if ((rule->uses & KMQTT_ACL_USES_CLIENT) &&
 	    !kmqtt_acl_name_fits(rule, who->client_id))
 		return false;
-	if ((rule->uses & KMQTT_ACL_USES_USER) && !kmqtt_acl_name_fits(rule, who->user))
+	if ((rule->uses & KMQTT_ACL_USES_USER) &&
+	    !kmqtt_acl_name_fits(rule, kmqtt_acl_user(who)))
 		return false;
 	return true;
 }

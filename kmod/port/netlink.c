@@ -29,6 +29,18 @@ int kmqtt_nl_fail(struct netlink_ext_ack *extack, const struct nlattr *attr,
 	return err;
 }
 
+struct nlattr *kmqtt_nl_next(struct genl_info *info, struct nlattr *attr, int type)
+{
+	struct nlattr *next = genlmsg_data(info->genlhdr);
+	int left = genlmsg_len(info->genlhdr);
+
+	if (attr) {
+		left -= (char *)attr - (char *)next;
+		next = nla_next(attr, &left);
+	}
+	return nla_find(next, left, type);
+}
+
 int kmqtt_nl_put_text(struct sk_buff *skb, int type, const void *text, u32 len)
 {
 	struct nlattr *attr;

@@ -74,6 +74,16 @@ static inline int kmqtt_nl_no_attrs(const struct genl_info *info)
 }
 
 /**
+ * kmqtt_nl_next() - attributes of a request that may be there many times
+ * @info:	the request
+ * @attr:	one of them, or NULL to begin
+ * @type:	which
+ *
+ * Return: the next one behind @attr, or NULL.
+ */
+struct nlattr *kmqtt_nl_next(struct genl_info *info, struct nlattr *attr, int type);
+
+/**
  * kmqtt_nl_str_len() - bytes of a string attribute, without the NUL
  * @attr:	of a policy NLA_NUL_STRING
  */

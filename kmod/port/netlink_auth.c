@@ -122,19 +122,6 @@ int kmqtt_nl_user_flush_doit(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* Entries of a request, in order. Return: the next one behind @attr, or NULL */
-static struct nlattr *kmqtt_nl_user_entry(struct genl_info *info, struct nlattr *attr)
-{
-	int left = genlmsg_len(info->genlhdr);
-	struct nlattr *next = genlmsg_data(info->genlhdr);
-
-	if (attr) {
-		left -= (char *)attr - (char *)next;
-		next = nla_next(attr, &left);
-	}
-	return nla_find(next, left, KMQTT_A_USER_ENTRY);
-}
-
 /* Return: 0; -errno, said. @user has @count so far, either way */
 static int kmqtt_nl_user_entries(struct genl_info *info, struct kmqtt_auth_user **user,
 				 u32 *count)
@@ -143,7 +130,7 @@ static int kmqtt_nl_user_entries(struct genl_info *info, struct kmqtt_auth_user 
 	struct kmqtt_auth_user *one;
 	int err;
 
-	while ((attr = kmqtt_nl_user_entry(info, attr))) {
+	while ((attr = kmqtt_nl_next(info, attr, KMQTT_A_USER_ENTRY))) {
 		err = nla_parse_nested(tb, KMQTT_A_USER_ENTRY_MAX, attr,
 				       kmqtt_user_entry_nl_policy, info->extack);
 		if (err)
@@ -162,7 +149,7 @@ static struct nlattr *kmqtt_nl_user_twice(struct genl_info *info, const char *na
 {
 	struct nlattr *attr = NULL, *first = NULL, *one;
 
-	while ((attr = kmqtt_nl_user_entry(info, attr))) {
+	while ((attr = kmqtt_nl_next(info, attr, KMQTT_A_USER_ENTRY))) {
 		one = nla_find_nested(attr, KMQTT_A_USER_ENTRY_NAME);
 		if (!one || nla_strcmp(one, name))
 			continue;
@@ -201,7 +188,7 @@ int kmqtt_nl_user_replace_doit(struct sk_buff *skb, struct genl_info *info)
 	u32 max = 0;
 	int err;
 
-	while ((attr = kmqtt_nl_user_entry(info, attr)))
+	while ((attr = kmqtt_nl_next(info, attr, KMQTT_A_USER_ENTRY)))
 		max++;
 	/* a switch that was to have a table must not end up without one */
 	if (!max)

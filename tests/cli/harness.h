@@ -67,6 +67,9 @@ void test_args(void);
 /** test_passwd() - passwords, and files with them */
 void test_passwd(void);
 
+/** test_acl_file() - files of access rules */
+void test_acl_file(void);
+
 /** test_show() - attributes become text and JSON */
 void test_show(void);
 

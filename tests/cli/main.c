@@ -8,6 +8,7 @@ int main(void)
 	test_out();
 	test_args();
 	test_passwd();
+	test_acl_file();
 	test_show();
 	return done_testing();
 }

@@ -15,7 +15,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)
 # Enums, and what fields.c calls their words; where it has other words, they are here.
 WORDS = {"policy": "policy", "session-type": "session_type", "ack-type": "ack_type",
          "direction": "direction", "link-state": "uplink_state", "acl-who": "acl_who",
-         "acl-access": "acl_access", "event-code": "event"}
+         "acl-access": "acl_access", "acl-substitute": "acl_substitute", "event-code": "event"}
 MORE = {"acl-access": ["readwrite"]}
 # What is set by a command or in another way than by a keyword of its own.
 NO_KEYWORD = {"uplink-new": {"name", "fd", "early-data"}, "switch-set": set(),

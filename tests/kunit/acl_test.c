@@ -4,7 +4,8 @@
 #include <linux/cred.h>
 #include <linux/slab.h>
 
-#include "core/acl.h"
+#include "core/acl_match.h"
+#include "proto/topic.h"
 #include "tests/kunit/fixture.h"
 
 #define RULES_MAX	4
@@ -117,6 +118,10 @@ static const struct acl_case {
 	{ "filter: name", { { true, R, "c/%c/+" } }, false, R, NULL, "c/me/#", true },
 	{ "filter: + over a name", { { true, R, "c/%c/x" } }, false, R, NULL, "c/+/x", true },
 	{ "filter: other name", { { true, R, "c/%c/+" } }, false, R, NULL, "c/you/#", false },
+	{ "all topics", { { true, W, "" } }, false, W, "a/b", NULL, true },
+	{ "all topics, $SYS too", { { true, W, "" } }, false, W, "$SYS/x", NULL, true },
+	{ "filter: all topics", { { false, R, "" } }, true, R, NULL, "$SYS/#", false },
+	{ "filter: some of all topics", { { true, R, "" } }, false, R, NULL, "$SYS/+", true },
 };
 
 static void acl_case_desc(const struct acl_case *c, char *desc)
@@ -155,6 +160,123 @@ static bool may_write(struct kunit *test, const struct kmqtt_identity *who,
 	return kmqtt_acl_check(acl_of(test), who, W, TEXT(topic));
 }
 
+static struct kmqtt_view text_view(const char *text)
+{
+	return (struct kmqtt_view) { .data = (const u8 *)text, .len = strlen(text) };
+}
+
+/* What a filter with names in it comes to, for a name. */
+static const struct subst_case {
+	u8 subst;
+	const char *filter;
+	const char *client;
+	const char *user;	/* or NULL */
+	const char *topic;
+	bool match;
+} subst_cases[] = {
+	{ KMQTT_ACL_SUBST_NONE, "c/%c", "me", "joe", "c/me", false },
+	{ KMQTT_ACL_SUBST_NONE, "c/%c", "me", "joe", "c/%c", true },
+	{ KMQTT_ACL_SUBST_LEVEL, "c/%c", "a/b", "joe", "c/a/b", false },
+	{ KMQTT_ACL_SUBST_LEVEL, "%c/%u/%c", "me", "joe", "me/joe/me", true },
+	{ KMQTT_ACL_SUBST_LEVEL, "%u", "me", NULL, "me", false },
+	{ KMQTT_ACL_SUBST_LEVEL, "a%u", "me", NULL, "a%u", true },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c", "me", "joe", "c/me", true },
+	{ KMQTT_ACL_SUBST_TEXT, "x%cy/%u%c", "me", "joe", "xmey/joeme", true },
+	{ KMQTT_ACL_SUBST_TEXT, "x%cy/%u%c", "me", "joe", "xmey/joem", false },
+	{ KMQTT_ACL_SUBST_TEXT, "x%cy/%u%c", "me", "joe", "xmey/joeme/", false },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c/#", "a/b", "joe", "c/a/b/x", true },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c/#", "a/b", "joe", "c/a/b", true },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c/#", "a/b", "joe", "c/a", false },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c/+", "a/b", "joe", "c/a/b/x", true },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%u/x", "me", "", "c//x", false },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c/x", "", "joe", "c//x", true },
+	{ KMQTT_ACL_SUBST_TEXT, "%c", "", "joe", "/", false },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%u", "me", NULL, "c/", false },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%u", "me", NULL, "c/%u", false },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c", "+", "joe", "c/x", false },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c", "#", "joe", "c/x", false },
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c", "a+b", "joe", "c/a+b", false },
+	{ KMQTT_ACL_SUBST_TEXT, "%u/#", "me", "$SYS", "$SYS/x", true },
+	{ KMQTT_ACL_SUBST_TEXT, "%%c/%x", "me", "joe", "%me/%x", true },
+	{ KMQTT_ACL_SUBST_TEXT, "a%", "me", "joe", "a%", true },
+	/* what is put in is not looked at again */
+	{ KMQTT_ACL_SUBST_TEXT, "c/%c", "%u", "joe", "c/%u", true },
+	{ KMQTT_ACL_SUBST_TEXT, "%%cu", "%", "joe", "%%u", true },
+};
+
+static void acl_puts_names_in(struct kunit *test)
+{
+	struct kmqtt_acl_rule *rule;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(subst_cases); i++) {
+		const struct subst_case *c = &subst_cases[i];
+		const struct kmqtt_identity who = { .client_id = c->client, .user = c->user };
+
+		rule = rule_new(test, KMQTT_ACL_ANY, W, true, NULL, c->filter);
+		rule->subst = c->subst;
+		kmqtt_acl_prepare(rule);
+		KUNIT_EXPECT_EQ_MSG(test, kmqtt_acl_covers(rule, &who, text_view(c->topic)),
+				    c->match, "%s for %s and %s", c->filter, c->topic,
+				    c->client);
+		kmqtt_acl_rule_free(rule);
+	}
+}
+
+static const char * const some_levels[] = { "a", "b", "", "+", "#" };
+
+/* A random filter, or a topic name. */
+static void random_path(struct rnd_state *rnd, bool filter, char *path)
+{
+	unsigned int i, count = prandom_u32_state(rnd) % 4 + 1, which;
+
+	do {
+		*path = '\0';
+		for (i = 0; i < count; i++) {
+			which = prandom_u32_state(rnd) % (filter ? 5 : 3);
+			if (which == 4 && i < count - 1)
+				which = 3;
+			strlcat(path, i ? "/" : "", 16);
+			strlcat(path, some_levels[which], 16);
+		}
+	} while (!*path);
+}
+
+/* Against the matching of subscriptions, which has other code. */
+static void acl_matches_as_subscriptions_do(struct kunit *test)
+{
+	const struct kmqtt_identity who = { .client_id = "me" };
+	struct kmqtt_acl_rule *rule;
+	char filter[16], other[16], topic[16];
+	struct rnd_state rnd;
+	unsigned int i, j;
+	bool covers, overlaps, a, b;
+
+	prandom_seed_state(&rnd, 2026);
+	for (i = 0; i < 150; i++) {
+		random_path(&rnd, true, filter);
+		random_path(&rnd, true, other);
+		rule = rule_new(test, KMQTT_ACL_ANY, R, true, NULL, filter);
+		kmqtt_acl_prepare(rule);
+		covers = kmqtt_acl_covers(rule, &who, text_view(other));
+		overlaps = kmqtt_acl_overlaps(rule, &who, text_view(other));
+		for (j = 0; j < 100; j++) {
+			random_path(&rnd, false, topic);
+			a = kmqtt_topic_matches(text_view(filter), text_view(topic));
+			b = kmqtt_topic_matches(text_view(other), text_view(topic));
+			KUNIT_ASSERT_EQ_MSG(test, kmqtt_acl_covers(rule, &who, text_view(topic)),
+					    a, "%s %s", filter, topic);
+			KUNIT_ASSERT_EQ_MSG(test, kmqtt_acl_overlaps(rule, &who, text_view(topic)),
+					    a, "%s %s", filter, topic);
+			KUNIT_ASSERT_TRUE_MSG(test, overlaps || !(a && b), "%s %s %s", filter,
+					      other, topic);
+			KUNIT_ASSERT_TRUE_MSG(test, !covers || a || !b, "%s %s %s", filter,
+					      other, topic);
+		}
+		kmqtt_acl_rule_free(rule);
+	}
+}
+
 /* Names that are not one level must not open what the rule did not mean. */
 static void acl_names_cannot_inject(struct kunit *test)
 {
@@ -186,6 +308,30 @@ static void acl_by_name(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, may_write(test, &none, "u"));
 	KUNIT_EXPECT_TRUE(test, may_write(test, &ann, "c"));
 	KUNIT_EXPECT_FALSE(test, may_write(test, &joe, "c"));
+}
+
+static void acl_by_kind_of_client(struct kunit *test)
+{
+	const struct kmqtt_identity joe = { .client_id = "c1", .user = "joe" };
+	const struct kmqtt_identity none = { .client_id = "c2" };
+	const struct kmqtt_identity wild = { .client_id = "c+", .user = "joe" };
+	const struct kmqtt_identity wild_user = { .client_id = "c", .user = "#" };
+	const struct kmqtt_identity local = { .client_id = "c+", .cred = current_cred() };
+
+	add(test, KMQTT_ACL_ANONYMOUS, W, true, NULL, "anonymous");
+	add(test, KMQTT_ACL_WILDCARD, W, true, NULL, "wildcard");
+	add(test, KMQTT_ACL_REMOTE, W, true, NULL, "remote");
+	KUNIT_EXPECT_FALSE(test, may_write(test, &joe, "anonymous"));
+	KUNIT_EXPECT_TRUE(test, may_write(test, &none, "anonymous"));
+	KUNIT_EXPECT_FALSE(test, may_write(test, &local, "anonymous"));
+	KUNIT_EXPECT_FALSE(test, may_write(test, &joe, "wildcard"));
+	KUNIT_EXPECT_FALSE(test, may_write(test, &none, "wildcard"));
+	KUNIT_EXPECT_TRUE(test, may_write(test, &wild, "wildcard"));
+	KUNIT_EXPECT_TRUE(test, may_write(test, &wild_user, "wildcard"));
+	KUNIT_EXPECT_FALSE(test, may_write(test, &local, "wildcard"));
+	KUNIT_EXPECT_TRUE(test, may_write(test, &joe, "remote"));
+	KUNIT_EXPECT_TRUE(test, may_write(test, &none, "remote"));
+	KUNIT_EXPECT_FALSE(test, may_write(test, &local, "remote"));
 }
 
 static void acl_trusts_uplinks(struct kunit *test)
@@ -325,14 +471,77 @@ static void acl_keeps_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kmqtt_acl_walk(acl, 0, stop, &id), 0);
 }
 
+static bool is_about_name(const struct kmqtt_acl_rule *rule,
+			  const struct kmqtt_identity *who)
+{
+	return rule->subject == KMQTT_ACL_ANY ||
+	       !strcmp(rule->name, rule->subject == KMQTT_ACL_USER ? who->user : who->client_id);
+}
+
+/* However rules are found, the first one in order decides. */
+static void acl_finds_names_in_order(struct kunit *test)
+{
+	static const u8 subjects[] = { KMQTT_ACL_USER, KMQTT_ACL_CLIENT, KMQTT_ACL_ANY };
+	char user[3] = "n0", client[3] = "n0";
+	const struct kmqtt_identity who = { .user = user, .client_id = client };
+	struct kmqtt_acl_rule *rule[64];
+	unsigned int i, tables, tries;
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, 5);
+	for (tables = 0; tables < 4; tables++) {
+		/* the last ones are about everyone, so that there is one that decides */
+		for (i = 0; i < ARRAY_SIZE(rule); i++) {
+			user[1] = '0' + prandom_u32_state(&rnd) % 10;
+			rule[i] = rule_new(test, subjects[i < 60 ? prandom_u32_state(&rnd) % 2 : 2],
+					   W, prandom_u32_state(&rnd) % 2, user, "t");
+		}
+		KUNIT_ASSERT_EQ(test, kmqtt_acl_replace(acl_of(test), rule, ARRAY_SIZE(rule)), 0);
+		for (tries = 0; tries < 200; tries++) {
+			user[1] = '0' + prandom_u32_state(&rnd) % 11;
+			client[1] = '0' + prandom_u32_state(&rnd) % 11;
+			for (i = 0; !is_about_name(rule[i], &who);)
+				i++;
+			KUNIT_EXPECT_EQ_MSG(test, may_write(test, &who, "t"), rule[i]->allow,
+					    "%s %s", user, client);
+		}
+	}
+}
+
+static void acl_is_replaced_as_a_whole(struct kunit *test)
+{
+	const struct kmqtt_identity joe = { .client_id = "c1", .user = "joe" };
+	struct kmqtt_acl_rule *rule[2];
+	u32 ids[4], *at = ids;
+
+	add(test, KMQTT_ACL_ANY, W, true, NULL, "old");
+	rule[0] = rule_new(test, KMQTT_ACL_USER, W, false, "joe", "t");
+	rule[1] = rule_new(test, KMQTT_ACL_ANY, W, true, NULL, "+");
+	KUNIT_EXPECT_EQ(test, kmqtt_acl_replace(acl_of(test), rule, KMQTT_ACL_RULES_MAX + 1),
+			-ENOSPC);
+	KUNIT_EXPECT_TRUE(test, may_write(test, &joe, "old"));
+	KUNIT_EXPECT_EQ(test, kmqtt_acl_replace(acl_of(test), rule, 2), 0);
+	KUNIT_EXPECT_FALSE(test, may_write(test, &joe, "t"));
+	KUNIT_EXPECT_TRUE(test, may_write(test, &joe, "u"));
+	KUNIT_EXPECT_EQ(test, kmqtt_acl_walk(acl_of(test), 0, note_id, &at), 2);
+	KUNIT_EXPECT_EQ(test, ids[0] + 1, ids[1]);
+	KUNIT_EXPECT_EQ(test, kmqtt_acl_del(acl_of(test), ids[0]), 0);
+	KUNIT_EXPECT_TRUE(test, may_write(test, &joe, "t"));
+}
+
 static struct kunit_case acl_cases[] = {
 	KUNIT_CASE_PARAM(acl_decides, acl_case_gen_params),
+	KUNIT_CASE(acl_puts_names_in),
+	KUNIT_CASE(acl_matches_as_subscriptions_do),
 	KUNIT_CASE(acl_names_cannot_inject),
 	KUNIT_CASE(acl_by_name),
+	KUNIT_CASE(acl_by_kind_of_client),
 	KUNIT_CASE(acl_trusts_uplinks),
 	KUNIT_CASE(acl_by_uid_and_gid),
 	KUNIT_CASE(acl_by_cgroup),
 	KUNIT_CASE(acl_keeps_order),
+	KUNIT_CASE(acl_finds_names_in_order),
+	KUNIT_CASE(acl_is_replaced_as_a_whole),
 	{ }
 };
 

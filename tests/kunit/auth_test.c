@@ -399,7 +399,7 @@ static void auth_bounds_what_waits(struct kunit *test)
 	KUNIT_EXPECT_GT(test, count, KMQTT_AUTH_WAITING_MAX);
 	KUNIT_EXPECT_EQ(test, atomic_read(&checks[count - 1]->calls), 0);
 	/* the one that was refused is free to be forgotten, like all others */
-	for (i = 0; i < count; i++)
+	for (i = count; i-- > 0;)
 		check_free(checks[i]);
 	KUNIT_EXPECT_EQ(test, atomic_read(&auth_of(test)->waiting), 0);
 	/* and there is room again */

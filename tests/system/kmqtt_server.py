@@ -95,7 +95,9 @@ class KmqttServer(Broker):
             password_file(f"{path}/passwd", users)
             self.kmqtt("passwd", "load", f"{path}/passwd")
         if acl:
-            self.rules(acl)
+            with open(f"{path}/acl", "w", encoding="utf-8") as file:
+                file.write(acl)
+            self.kmqtt("acl", "load", f"{path}/acl")
         conf.setdefault("anonymous", True)
         if "protocols" in conf:
             conf["protocols"] = sum(1 << int(level) for level in conf["protocols"].split(","))
@@ -103,17 +105,6 @@ class KmqttServer(Broker):
             with kmqtt_nl.Netlink() as nl:
                 nl.do("listener-new", ipv4=int(ipaddress.ip_address(self.host)), port=self.port,
                       **{key: int(value) for key, value in conf.items()})
-
-    def rules(self, acl):
-        """Rules as they are in a file of Mosquitto's, which denies what no rule allows."""
-        self.kmqtt("set", "acl_default", "deny")
-        who = []
-        for line in acl.splitlines():
-            first, *rest = line.split()
-            if first == "user":
-                who = ["user", rest[0]]
-            else:
-                self.kmqtt("acl", "add", "allow", *rest, *who)
 
     @staticmethod
     def run(*command):

@@ -60,6 +60,35 @@ def test_refusals(cli):
     assert cli.json("acl") == []
 
 
+def test_files(cli, tmp_path):
+    path = tmp_path / "acl"
+    path.write_text("topic read open/#\nuser joe\ntopic deny a/b\ntopic a/#\npattern read c/%c/#\n"
+                    "rule allow readwrite # uid root\n")
+    old = cli.json("acl", "add", "allow", "read", "x")["id"]
+    cli.run("acl", "load", path)
+    ids = [one["id"] for one in cli.json("acl")]
+    assert old not in ids
+    assert cli.run("acl").splitlines() == [f"{number}: {rule}" for number, rule in zip(ids, [
+        "allow readwrite # uid 0", "deny readwrite a/b user joe", "allow read open/# anonymous",
+        "allow readwrite a/# user joe", "deny readwrite wildcard",
+        "allow read c/%c/# remote substitute text", "deny readwrite remote"])]
+    # all or none, and the line is named
+    path.write_text("topic read open/#\n\ntopic a/#/b\n")
+    assert f"{path}:3: not a valid topic filter" in cli.refused("acl", "load", path)
+    path.write_text("rule allow read a cgroup /no/such\n")
+    assert f"{path}:1: no cgroup" in cli.refused("acl", "load", path)
+    path.write_text("topic read open/#\nunknown\n")
+    assert f"{path}:2: it begins with" in cli.refused("acl", "load", path, status=1)
+    assert [one["id"] for one in cli.json("acl")] == ids
+
+
+def test_large_file(cli, tmp_path):
+    path = tmp_path / "acl"
+    path.write_text("".join(f"user u{number}\ntopic t/{number}/#\n" for number in range(20000)))
+    cli.run("acl", "load", path)
+    assert len(cli.json("acl")) == 20001
+
+
 def complete(*words):
     """What bash offers for the last word."""
     script = ('source "$1"; shift; COMP_WORDS=(kmqtt "$@"); COMP_CWORD=$#; _kmqtt;'
@@ -78,6 +107,7 @@ def test_completion_of_words():
     assert complete("uplink", "topic", "add", "b", "f", "") == {"in", "out", "both", "demand"}
     assert complete("set", "queue_policy", "b") == {"block"}
     assert complete("-j", "acl", "add", "allow", "") == {"read", "write", "readwrite"}
+    assert complete("acl", "add", "allow", "read", "x", "anon") == {"anonymous"}
     assert complete("monitor", "event", "att") == {"attach"}
 
 

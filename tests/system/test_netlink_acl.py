@@ -3,14 +3,16 @@
 
 import errno
 import os
+import socket
 
 import pytest
 
-from kmqtt_nl import NLM_F_DUMP, SPEC_KMQTT, Netlink, NlError, decode
+from kmqtt_nl import NLM_F_DUMP, SPEC_KMQTT, Netlink, NlError, attribute, decode
 from kmqtt_user import as_user
 
 WHO = SPEC_KMQTT.values["acl-who"]
 READ, WRITE = 1, 2
+SO_SNDBUFFORCE = 32
 
 
 def refused(call, *args, **more):
@@ -43,6 +45,10 @@ def ids(nl):
     {"allow": 1, "who": WHO["user"], "name": "somebody", "filter": "home/%u/#"},
     {"allow": 1, "who": WHO["client"], "name": "client id", "filter": "home/%c"},
     {"allow": 1, "who": WHO["cgroup"], "name": "/"},
+    {"allow": 1, "who": WHO["anonymous"], "access": READ},
+    {"allow": 1, "who": WHO["remote"], "filter": "a%cb", "substitute": 1},
+    {"allow": 0, "who": WHO["wildcard"], "filter": ""},
+    {"allow": 1, "filter": "%c", "substitute": 2},
 ])
 def test_shown_as_made(nl, rule):
     number = add(nl, **rule)
@@ -65,7 +71,8 @@ def test_order(nl):
 @pytest.mark.parametrize("rule, number, text", [
     ({}, errno.EINVAL, "a rule must say whether it allows"),
     ({"allow": 2}, errno.ERANGE, "integer out of range"),
-    ({"allow": 1, "who": 6}, errno.ERANGE, "integer out of range"),
+    ({"allow": 1, "who": 9}, errno.ERANGE, "integer out of range"),
+    ({"allow": 1, "substitute": 3}, errno.ERANGE, "integer out of range"),
     ({"allow": 1, "access": 4}, errno.EINVAL, "reserved bit set"),
     ({"allow": 1, "access": 0}, errno.EINVAL, "neither read nor write"),
     ({"allow": 1, "before": 0}, errno.ERANGE, "integer out of range"),
@@ -85,6 +92,8 @@ def test_order(nl):
      "no such user in this user namespace"),
     ({"allow": 1, "who": WHO["gid"], "gid": 0xffffffff}, errno.EINVAL,
      "no such group in this user namespace"),
+    ({"allow": 1, "who": WHO["remote"], "name": "x"}, errno.EINVAL,
+     "this does not belong to who the rule is about"),
     ({"allow": 1, "uid": 0}, errno.EINVAL,
      "this does not belong to who the rule is about"),
     ({"allow": 1, "who": WHO["uid"], "uid": 0, "name": "x"}, errno.EINVAL,
@@ -101,6 +110,60 @@ def test_del_refused(nl):
     assert (error.errno, error.text) == (errno.ENOENT, "no rule of that number")
     error = refused(nl.do, "acl-del")
     assert error.missing == SPEC_KMQTT.sets["acl"]["id"].number
+
+
+def test_replace(nl):
+    old = add(nl, allow=1)
+    rules = [{"allow": 0, "who": WHO["user"], "name": "joe", "filter": "a/#", "access": READ},
+             {"allow": 1, "who": WHO["uid"], "uid": 1000},
+             {"allow": 1, "who": WHO["remote"], "filter": "x%u", "substitute": 1}]
+    nl.do("acl-replace", rule=rules)
+    shown = nl.dump("acl-get")
+    numbers = [rule.pop("id") for rule in shown]
+    assert numbers == sorted(set(numbers)) and old < numbers[0]
+    assert shown == [{"who": 0, "access": READ | WRITE, "filter": "#", **rule} for rule in rules]
+    nl.do("acl-del", id=numbers[1])
+    assert ids(nl) == [numbers[0], numbers[2]]
+
+
+@pytest.mark.parametrize("rule, number, text", [
+    ({}, errno.EINVAL, "a rule must say whether it allows"),
+    ({"allow": 1, "filter": "a#"}, errno.EILSEQ, "not a valid topic filter without $share"),
+    ({"allow": 1, "who": WHO["user"]}, errno.EINVAL, "who user needs name"),
+    ({"allow": 1, "who": WHO["cgroup"], "name": "/no/such"}, errno.ENOENT,
+     "no cgroup of that path"),
+    ({"allow": 1, "access": 0}, errno.EINVAL, "neither read nor write"),
+])
+def test_replace_all_or_none(nl, rule, number, text):
+    old = add(nl, allow=1)
+    error = refused(nl.do, "acl-replace", rule=[{"allow": 1}, rule, {"allow": 1}])
+    # behind the headers and the first rule
+    assert (error.errno, error.text, error.offset) == (number, text, 20 + 12)
+    assert ids(nl) == [old]
+
+
+def test_replace_refused(nl):
+    old = add(nl, allow=1)
+    error = refused(nl.do, "acl-replace")
+    assert (error.errno, error.text) == (errno.EINVAL, "no rule: to remove all, flush them")
+    number = SPEC_KMQTT.sets["acl"]["rule"].number | 0x8000
+    allow = attribute(SPEC_KMQTT.sets["acl"]["allow"].number, b"\1")
+    for name in "id", "before":
+        unknown = attribute(SPEC_KMQTT.sets["acl"][name].number, bytes(4))
+        assert refused(nl.do_raw, "acl-replace", attribute(number, allow + unknown))
+    assert ids(nl) == [old]
+
+
+def test_many_rules(nl):
+    nl.sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 4 << 20)
+    number = SPEC_KMQTT.sets["acl"]["rule"].number | 0x8000
+    rule = attribute(number, attribute(SPEC_KMQTT.sets["acl"]["allow"].number, b"\1"))
+    nl.do_raw("acl-replace", rule * 65536)
+    assert len(ids(nl)) == 65536
+    error = refused(nl.do, "acl-new", allow=1)
+    assert (error.errno, error.text) == (errno.ENOSPC, "too many rules")
+    error = refused(nl.do_raw, "acl-replace", rule * 65537)
+    assert (error.errno, error.text) == (errno.ENOSPC, "too many rules")
 
 
 def test_dump_in_parts(nl, netlink):

@@ -17,12 +17,15 @@ PRIVILEGED = {
     "uplink-topic-del": {"uplink": "u", "filter": "f"}, "session-get": {"name": "n"},
     "session-del": {"name": "n"}, "retained-del": {"filter": "nothing/here"},
     "acl-new": {"allow": 1}, "acl-del": {"id": 1}, "acl-flush": {},
+    "acl-replace": {"rule": [{"allow": 1}]},
+    "listener-new": {"name": "l"}, "listener-set": {"name": "l"}, "listener-del": {"name": "l"},
+    "listener-get": {"name": "l"}, "client-attach": {"name": "l", "fd": 0},
     "user-set": {"name": "u", "iterations": 1, "salt": b"s", "hash": bytes(64)},
     "user-del": {"name": "u"}, "user-flush": {},
     "user-replace": {"entry": [{"name": "u", "iterations": 1, "salt": b"s", "hash": bytes(64)}]}}
 
 DUMPS = ["uplink-get", "uplink-topic-get", "session-get", "subscription-get", "retained-get",
-         "acl-get", "user-get"]
+         "acl-get", "user-get", "listener-get"]
 
 
 def attempt(call, *args, **more):

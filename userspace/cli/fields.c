@@ -35,10 +35,13 @@ const struct words words_uplink_state = {
 const struct words words_version = { 3, { "31", "311", "5" } };
 
 const struct words words_acl_who = {
-	0, { "any", "uid", "gid", "cgroup", "user", "client" }
+	0, { "any", "uid", "gid", "cgroup", "user", "client", "anonymous", "remote",
+	     "wildcard" }
 };
 
 const struct words words_acl_access = { 1, { "read", "write", "readwrite" } };
+
+const struct words words_acl_substitute = { 0, { "level", "text", "none" } };
 
 const struct words words_allow = { 0, { "deny", "allow" } };
 

@@ -64,6 +64,7 @@ extern const struct words words_uplink_state;
 extern const struct words words_version;
 extern const struct words words_acl_who;
 extern const struct words words_acl_access;
+extern const struct words words_acl_substitute;
 extern const struct words words_allow;
 extern const struct words words_event;
 extern const struct words words_retain_handling;

@@ -55,6 +55,17 @@ static const struct netlink_range_validation kmqtt_a_user_entry_iterations_range
 };
 
 /* Common nested types */
+const struct nla_policy kmqtt_acl_rule_nl_policy[KMQTT_A_ACL_RULE_SUBSTITUTE + 1] = {
+	[KMQTT_A_ACL_RULE_WHO] = NLA_POLICY_MAX(NLA_U32, 8),
+	[KMQTT_A_ACL_RULE_UID] = { .type = NLA_U32, },
+	[KMQTT_A_ACL_RULE_GID] = { .type = NLA_U32, },
+	[KMQTT_A_ACL_RULE_NAME] = { .type = NLA_NUL_STRING, .len = 4095, },
+	[KMQTT_A_ACL_RULE_ACCESS] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[KMQTT_A_ACL_RULE_ALLOW] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_ACL_RULE_FILTER] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
+	[KMQTT_A_ACL_RULE_SUBSTITUTE] = NLA_POLICY_MAX(NLA_U32, 2),
+};
+
 const struct nla_policy kmqtt_server_nl_policy[KMQTT_A_SERVER_HOST + 1] = {
 	[KMQTT_A_SERVER_IPV4] = { .type = NLA_BE32, },
 	[KMQTT_A_SERVER_IPV6] = NLA_POLICY_EXACT_LEN(16),
@@ -216,15 +227,16 @@ static const struct nla_policy kmqtt_retained_del_nl_policy[KMQTT_A_RETAINED_FIL
 };
 
 /* KMQTT_CMD_ACL_NEW - do */
-static const struct nla_policy kmqtt_acl_new_nl_policy[KMQTT_A_ACL_FILTER + 1] = {
+static const struct nla_policy kmqtt_acl_new_nl_policy[KMQTT_A_ACL_SUBSTITUTE + 1] = {
 	[KMQTT_A_ACL_BEFORE] = NLA_POLICY_MIN(NLA_U32, 1),
-	[KMQTT_A_ACL_WHO] = NLA_POLICY_MAX(NLA_U32, 5),
+	[KMQTT_A_ACL_WHO] = NLA_POLICY_MAX(NLA_U32, 8),
 	[KMQTT_A_ACL_UID] = { .type = NLA_U32, },
 	[KMQTT_A_ACL_GID] = { .type = NLA_U32, },
 	[KMQTT_A_ACL_NAME] = { .type = NLA_NUL_STRING, .len = 4095, },
 	[KMQTT_A_ACL_ACCESS] = NLA_POLICY_MASK(NLA_U32, 0x3),
 	[KMQTT_A_ACL_ALLOW] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_ACL_FILTER] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
+	[KMQTT_A_ACL_SUBSTITUTE] = NLA_POLICY_MAX(NLA_U32, 2),
 };
 
 /* KMQTT_CMD_ACL_DEL - do */
@@ -353,6 +365,11 @@ static const struct nla_policy kmqtt_user_replace_nl_policy[KMQTT_A_USER_ENTRY +
 	[KMQTT_A_USER_ENTRY] = NLA_POLICY_NESTED(kmqtt_user_entry_nl_policy),
 };
 
+/* KMQTT_CMD_ACL_REPLACE - do */
+static const struct nla_policy kmqtt_acl_replace_nl_policy[KMQTT_A_ACL_RULE + 1] = {
+	[KMQTT_A_ACL_RULE] = NLA_POLICY_NESTED(kmqtt_acl_rule_nl_policy),
+};
+
 /* Ops table for kmqtt */
 static const struct genl_split_ops kmqtt_nl_ops[] = {
 	{
@@ -476,7 +493,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.cmd		= KMQTT_CMD_ACL_NEW,
 		.doit		= kmqtt_nl_acl_new_doit,
 		.policy		= kmqtt_acl_new_nl_policy,
-		.maxattr	= KMQTT_A_ACL_FILTER,
+		.maxattr	= KMQTT_A_ACL_SUBSTITUTE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -589,6 +606,13 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.doit		= kmqtt_nl_user_replace_doit,
 		.policy		= kmqtt_user_replace_nl_policy,
 		.maxattr	= KMQTT_A_USER_ENTRY,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_ACL_REPLACE,
+		.doit		= kmqtt_nl_acl_replace_doit,
+		.policy		= kmqtt_acl_replace_nl_policy,
+		.maxattr	= KMQTT_A_ACL_RULE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

@@ -14,6 +14,7 @@
 #include <kmqtt.h>
 
 /* Common nested types */
+extern const struct nla_policy kmqtt_acl_rule_nl_policy[KMQTT_A_ACL_RULE_SUBSTITUTE + 1];
 extern const struct nla_policy kmqtt_server_nl_policy[KMQTT_A_SERVER_HOST + 1];
 extern const struct nla_policy kmqtt_user_entry_nl_policy[KMQTT_A_USER_ENTRY_HASH + 1];
 
@@ -61,6 +62,7 @@ int kmqtt_nl_user_del_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_user_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int kmqtt_nl_user_flush_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_user_replace_doit(struct sk_buff *skb, struct genl_info *info);
+int kmqtt_nl_acl_replace_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	KMQTT_NLGRP_EVENTS,
