@@ -26,6 +26,7 @@ static const struct kmqtt_limits kmqtt_limits_default = {
 	.max_subscriptions = 0,
 	.max_retained_messages = 0,
 	.persistent_client_expiration = U32_MAX,
+	.sys_interval = 10,
 	.retain_available = true,
 	.queue_qos0_messages = false,
 	.policy = KMQTT_POLICY_DROP_NEWEST,
@@ -81,6 +82,7 @@ int kmqtt_broker_init(struct kmqtt_broker *b, struct net *net)
 	mutex_init(&b->sessions_lock);
 	xa_init(&b->by_number);
 	atomic_set(&b->blockers, 0);
+	kmqtt_sys_init(b);
 	b->stats = kmqtt_stats_alloc();
 	if (!b->stats)
 		return -ENOMEM;
@@ -141,6 +143,8 @@ static const char *kmqtt_limits_check(const struct kmqtt_limits *l)
 		return "max_packet_size";
 	if (l->policy < KMQTT_POLICY_DROP_NEWEST || l->policy > KMQTT_POLICY_BLOCK)
 		return "policy";
+	if (l->sys_interval > KMQTT_SYS_INTERVAL_MAX)
+		return "sys_interval";
 	return NULL;
 }
 
@@ -159,5 +163,6 @@ int kmqtt_limits_set(struct kmqtt_broker *b, const struct kmqtt_limits *limits,
 	xa_for_each(&b->by_number, number, s)
 		wake_up_all(&s->space);
 	mutex_unlock(&b->sessions_lock);
+	kmqtt_sys_changed(b);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "core/retain.h"
 #include "core/session.h"
 #include "core/stats.h"
+#include "core/sys.h"
 #include "core/tree.h"
 
 struct net;
@@ -33,6 +34,8 @@ struct net;
  * @max_retained_messages: in the store; 0: no limit
  * @persistent_client_expiration: longest session expiry interval in seconds;
  *			U32_MAX: no limit
+ * @sys_interval:	seconds between two looks at what is said below $SYS, up to
+ *			KMQTT_SYS_INTERVAL_MAX; 0: nothing is said
  * @retain_available:	RETAIN is honoured
  * @queue_qos0_messages: queue QoS 0 for sessions that are not online
  * @policy:		&enum kmqtt_policy of sessions that ask for none
@@ -47,6 +50,7 @@ struct kmqtt_limits {
 	u32 max_subscriptions;
 	u32 max_retained_messages;
 	u32 persistent_client_expiration;
+	u32 sys_interval;
 	bool retain_available;
 	bool queue_qos0_messages;
 	u8 policy;
@@ -62,6 +66,7 @@ struct kmqtt_limits {
  * @limits:		read with READ_ONCE() anywhere, written under
  *			@sessions_lock
  * @stats:		counters
+ * @sys:		what the switch says of itself
  * @memory:		bytes of all messages, against memory_limit
  * @blockers:		sessions with KMQTT_POLICY_BLOCK: only if there are any does
  *			a publish look for full ones first
@@ -81,6 +86,7 @@ struct kmqtt_broker {
 	struct kmqtt_auth auth;
 	struct kmqtt_limits limits;
 	struct kmqtt_stats __percpu *stats;
+	struct kmqtt_sys sys;
 	struct percpu_counter memory;
 	atomic_t blockers;
 	struct rhashtable sessions;

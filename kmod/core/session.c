@@ -169,6 +169,7 @@ static void kmqtt_session_expire(struct work_struct *work)
 	if (!s->dead && !kmqtt_session_port(s) && s->expires) {
 		if (ktime_get_boottime_seconds() >= s->expires) {
 			kmqtt_session_event(s, KMQTT_EVENT_EXPIRE, 0);
+			kmqtt_stats_add(b->stats, KMQTT_STAT_SESSIONS_EXPIRED, 1);
 			kmqtt_session_end(s, 0);
 		} else {
 			kmqtt_session_arm_expiry(s);

@@ -24,6 +24,8 @@ static const char * const kmqtt_stats_names[] = {
 	[KMQTT_STAT_DISCONNECTS] = "disconnects",
 	[KMQTT_STAT_MALFORMED] = "malformed",
 	[KMQTT_STAT_ECHOES_SUPPRESSED] = "echoes_suppressed",
+	[KMQTT_STAT_SOCKETS] = "sockets",
+	[KMQTT_STAT_SESSIONS_EXPIRED] = "sessions_expired",
 };
 
 static_assert(ARRAY_SIZE(kmqtt_stats_names) == KMQTT_STAT_COUNT);

@@ -26,6 +26,8 @@
  * @KMQTT_STAT_DISCONNECTS:		MQTT connections ended
  * @KMQTT_STAT_MALFORMED:		of them, closed for bad packets
  * @KMQTT_STAT_ECHOES_SUPPRESSED:	own publishes come back from an uplink
+ * @KMQTT_STAT_SOCKETS:			connections that listeners accepted
+ * @KMQTT_STAT_SESSIONS_EXPIRED:	sessions whose expiry interval ended
  * @KMQTT_STAT_COUNT:			how many counters there are
  */
 enum kmqtt_stat {
@@ -46,6 +48,8 @@ enum kmqtt_stat {
 	KMQTT_STAT_DISCONNECTS,
 	KMQTT_STAT_MALFORMED,
 	KMQTT_STAT_ECHOES_SUPPRESSED,
+	KMQTT_STAT_SOCKETS,
+	KMQTT_STAT_SESSIONS_EXPIRED,
 	KMQTT_STAT_COUNT,
 };
 

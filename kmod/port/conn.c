@@ -25,6 +25,11 @@ static struct kmem_cache *kmqtt_scratch_cache;
 static mempool_t *kmqtt_scratch_pool;
 static struct kmem_cache *kmqtt_tx_cache;
 
+/* A cache with a constructor is not zeroed for each use, which would cost more than that. */
+static void kmqtt_buffer_construct(void *p)
+{
+}
+
 void *kmqtt_scratch_get(void)
 {
 	return mempool_alloc(kmqtt_scratch_pool, GFP_KERNEL);
@@ -417,13 +422,14 @@ int kmqtt_conn_init(void)
 	int ret = -ENOMEM;
 
 	kmqtt_scratch_cache = kmem_cache_create("kmqtt_scratch", KMQTT_CONN_SCRATCH,
-						0, 0, NULL);
+						0, 0, kmqtt_buffer_construct);
 	if (!kmqtt_scratch_cache)
 		return ret;
 	kmqtt_scratch_pool = mempool_create_slab_pool(1, kmqtt_scratch_cache);
 	if (!kmqtt_scratch_pool)
 		goto err_cache;
-	kmqtt_tx_cache = KMEM_CACHE(kmqtt_tx, 0);
+	kmqtt_tx_cache = kmem_cache_create("kmqtt_tx", sizeof(struct kmqtt_tx), 0, 0,
+					   kmqtt_buffer_construct);
 	if (!kmqtt_tx_cache)
 		goto err_pool;
 	ret = kmqtt_sock_init();

@@ -126,12 +126,18 @@ static void kmqtt_listen_data_ready(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
+static void kmqtt_listener_count(struct kmqtt_listener *l)
+{
+	atomic64_inc(&l->stats.accepted);
+	kmqtt_stats_add(l->kn->broker.stats, KMQTT_STAT_SOCKETS, 1);
+}
+
 static void kmqtt_accept_one(struct kmqtt_listener *l, struct socket *sock)
 {
 	struct sock *sk = sock->sk;
 	int ret;
 
-	atomic64_inc(&l->stats.accepted);
+	kmqtt_listener_count(l);
 	write_lock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(sk->sk_data_ready, l->data_ready);
 	write_unlock_bh(&sk->sk_callback_lock);
@@ -366,6 +372,7 @@ static int kmqtt_listener_make(struct kmqtt_net *kn, const char *name,
 	RCU_INIT_POINTER(l->conf, conf);
 	list_add_tail(&l->link, &kn->listeners.list);
 	kn->listeners.count++;
+	kmqtt_sys_use(&kn->broker);
 	*addr = l->addr;
 	strscpy(made, l->name, sizeof(l->name));
 	if (l->sock)
@@ -429,6 +436,7 @@ void kmqtt_listener_del(struct kmqtt_listener *l, bool abort)
 	spin_unlock(&l->lock);
 	kmqtt_listener_close(l);
 	kmqtt_clients_end(l, abort);
+	kmqtt_sys_unuse(&l->kn->broker);
 	kmqtt_listener_put(l);
 }
 
@@ -451,7 +459,7 @@ int kmqtt_listener_attach(struct kmqtt_listener *l, int fd, const u8 *early, u32
 		}
 		memcpy(copy, early, early_len);
 	}
-	atomic64_inc(&l->stats.accepted);
+	kmqtt_listener_count(l);
 	ret = kmqtt_client_new(l, sock, copy, early_len);
 	if (!ret)
 		return 0;

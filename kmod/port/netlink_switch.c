@@ -30,6 +30,7 @@ static int kmqtt_nl_put_limits(struct sk_buff *skb, struct kmqtt_broker *b)
 			READ_ONCE(l->max_retained_messages)) ||
 	    nla_put_u32(skb, KMQTT_A_SWITCH_PERSISTENT_CLIENT_EXPIRATION,
 			READ_ONCE(l->persistent_client_expiration)) ||
+	    nla_put_u32(skb, KMQTT_A_SWITCH_SYS_INTERVAL, READ_ONCE(l->sys_interval)) ||
 	    nla_put_u8(skb, KMQTT_A_SWITCH_RETAIN_AVAILABLE,
 		       READ_ONCE(l->retain_available)) ||
 	    nla_put_u8(skb, KMQTT_A_SWITCH_QUEUE_QOS0_MESSAGES,
@@ -112,6 +113,9 @@ static void kmqtt_nl_get_limits(struct nlattr **attrs, struct kmqtt_limits *l)
 	a = attrs[KMQTT_A_SWITCH_PERSISTENT_CLIENT_EXPIRATION];
 	if (a)
 		l->persistent_client_expiration = nla_get_u32(a);
+	a = attrs[KMQTT_A_SWITCH_SYS_INTERVAL];
+	if (a)
+		l->sys_interval = nla_get_u32(a);
 	a = attrs[KMQTT_A_SWITCH_RETAIN_AVAILABLE];
 	if (a)
 		l->retain_available = nla_get_u8(a);

@@ -21,6 +21,7 @@ LIMITS = {
     "max_subscriptions": (0, 9),
     "max_retained_messages": (0, 10),
     "persistent_client_expiration": (4294967295, 3600),
+    "sys_interval": (10, 33),
     "retain_available": (True, False),
     "queue_qos0_messages": (False, True),
     "queue_policy": ("drop-newest", "keep-latest"),

@@ -13,7 +13,7 @@ from kmqtt_nl import NLM_F_ACK, NLM_F_DUMP, SPEC_KMQTT, NlError, attribute, enco
 LIMITS = {"max_inflight_messages": 7, "max_queued_messages": 11, "max_queued_bytes": 1 << 33,
           "max_packet_size": 65536, "memory_limit": 1 << 34, "max_sessions": 1000,
           "max_subscriptions": 13, "max_retained_messages": 17,
-          "persistent_client_expiration": 19, "retain_available": 0, "queue_qos0_messages": 1,
+          "persistent_client_expiration": 19, "sys_interval": 21, "retain_available": 0, "queue_qos0_messages": 1,
           "queue_policy": 3, "acl_default": 1}
 
 

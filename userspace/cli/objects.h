@@ -53,6 +53,6 @@ int top_main(struct args *args);
 extern const char *const stats_keys[];
 
 /** STATS_KEYS - entries in stats_keys */
-#define STATS_KEYS	18
+#define STATS_KEYS	20
 
 #endif

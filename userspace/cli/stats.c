@@ -32,6 +32,8 @@ const char *const stats_keys[STATS_KEYS] = {
 	[A(DISCONNECTS)] = "disconnects",
 	[A(MALFORMED)] = "malformed",
 	[A(ECHOES_SUPPRESSED)] = "echoes_suppressed",
+	[A(SOCKETS)] = "sockets",
+	[A(SESSIONS_EXPIRED)] = "sessions_expired",
 };
 
 static int stats_print(const struct nlmsghdr *nlh, void *ctx)

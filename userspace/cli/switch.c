@@ -27,6 +27,8 @@ static const char set_usage[] =
 	"  max_retained_messages N         0: no limit\n"
 	"  persistent_client_expiration T  longest session expiry: seconds, or with\n"
 	"                                  s, m, h, d, w behind it; never\n"
+	"  sys_interval N                  seconds between what is published below\n"
+	"                                  $SYS/broker; 0: nothing is\n"
 	"  retain_available on|off\n"
 	"  queue_qos0_messages on|off      for sessions that are not online\n"
 	"  queue_policy P                  drop-newest, drop-oldest, keep-latest, block\n"
@@ -58,6 +60,7 @@ static const struct field fields[] = {
 	      "max_retained_messages", "max_retained_messages"),
 	FIELD(A(PERSISTENT_CLIENT_EXPIRATION), NEVER, 5, false,
 	      "persistent_client_expiration", "persistent_client_expiration"),
+	FIELD(A(SYS_INTERVAL), UINT, 5, false, "sys_interval", "sys_interval"),
 	FIELD(A(RETAIN_AVAILABLE), BOOL, 5, false, "retain_available",
 	      "retain_available"),
 	FIELD(A(QUEUE_QOS0_MESSAGES), BOOL, 5, false, "queue_qos0_messages",
@@ -79,6 +82,7 @@ static const struct param params[] = {
 	PARAM("max_retained_messages", A(MAX_RETAINED_MESSAGES), U32),
 	PARAM("persistent_client_expiration", A(PERSISTENT_CLIENT_EXPIRATION),
 	      SECONDS),
+	PARAM("sys_interval", A(SYS_INTERVAL), U32),
 	PARAM("retain_available", A(RETAIN_AVAILABLE), BOOL),
 	PARAM("queue_qos0_messages", A(QUEUE_QOS0_MESSAGES), BOOL),
 	PARAM("queue_policy", A(QUEUE_POLICY), CHOICE, .words = &words_policy),

@@ -23,6 +23,10 @@ static const struct netlink_range_validation kmqtt_a_switch_max_packet_size_rang
 	.max	= KMQTT_PACKET_SIZE_MAX,
 };
 
+static const struct netlink_range_validation kmqtt_a_switch_sys_interval_range = {
+	.max	= 65535ULL,
+};
+
 static const struct netlink_range_validation kmqtt_a_uplink_maximum_packet_size_range = {
 	.max	= KMQTT_PACKET_SIZE_MAX,
 };
@@ -92,6 +96,7 @@ static const struct nla_policy kmqtt_switch_set_nl_policy[KMQTT_A_SWITCH_ACL_DEF
 	[KMQTT_A_SWITCH_MAX_SUBSCRIPTIONS] = { .type = NLA_U32, },
 	[KMQTT_A_SWITCH_MAX_RETAINED_MESSAGES] = { .type = NLA_U32, },
 	[KMQTT_A_SWITCH_PERSISTENT_CLIENT_EXPIRATION] = { .type = NLA_U32, },
+	[KMQTT_A_SWITCH_SYS_INTERVAL] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_switch_sys_interval_range),
 	[KMQTT_A_SWITCH_RETAIN_AVAILABLE] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_SWITCH_QUEUE_QOS0_MESSAGES] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_SWITCH_QUEUE_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 4),
