@@ -335,7 +335,8 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	INIT_LIST_HEAD(&s->queue);
 	INIT_LIST_HEAD(&s->inflight);
 	INIT_LIST_HEAD(&s->subs);
-	xa_init(&s->rx_qos2);
+	/* it is taken apart in an RCU callback, with softirqs about */
+	xa_init_flags(&s->rx_qos2, XA_FLAGS_LOCK_BH);
 	init_waitqueue_head(&s->space);
 	INIT_DELAYED_WORK(&s->expiry_work, kmqtt_session_expire);
 	refcount_set(&s->refs, 1);

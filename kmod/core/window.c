@@ -330,8 +330,8 @@ int kmqtt_session_rx_qos2(struct kmqtt_session *s, const struct kmqtt_port *port
 		ret = -ESTALE;
 	else if (xa_load(&s->rx_qos2, packet_id))
 		ret = 0;
-	else if (xa_is_err(xa_store(&s->rx_qos2, packet_id, xa_mk_value(1),
-				    GFP_ATOMIC | __GFP_NOWARN)))
+	else if (xa_is_err(xa_store_bh(&s->rx_qos2, packet_id, xa_mk_value(1),
+				       GFP_ATOMIC | __GFP_NOWARN)))
 		ret = -ENOMEM;
 	else
 		WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count + 1);
@@ -347,7 +347,7 @@ int kmqtt_session_rx_release(struct kmqtt_session *s, const struct kmqtt_port *p
 	spin_lock(&s->lock);
 	if (!kmqtt_session_has_port(s, port))
 		ret = -ESTALE;
-	else if (!xa_erase(&s->rx_qos2, packet_id))
+	else if (!xa_erase_bh(&s->rx_qos2, packet_id))
 		ret = -ENOENT;
 	else
 		WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count - 1);
