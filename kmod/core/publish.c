@@ -8,6 +8,7 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/queue.h"
+#include "core/trace.h"
 
 /* matches of sessions with several subscriptions that are held on the stack */
 #define KMQTT_ROUTE_STACK	32
@@ -324,6 +325,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 		if (ret)
 			return ret;
 	}
+	trace_kmqtt_publish(by->session, msg);
 	if (msg->retain) {
 		ret = kmqtt_publish_retain(&r, blocked);
 		if (ret)
@@ -343,6 +345,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 	}
 	rcu_read_unlock();
 	if (!ret) {
+		trace_kmqtt_route(msg, r.count, r.queued);
 		kmqtt_publish_count(by->session, msg, &r);
 		ret = r.count;
 	}

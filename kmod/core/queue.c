@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/queue.h"
+#include "core/trace.h"
 #include "core/tracker.h"
 #include "proto/proto.h"
 
@@ -389,6 +390,8 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 	spin_unlock(&s->lock);
 
 	if (unlikely(dropped != before))
+		trace_kmqtt_drop(s, msg, dropped - before);
+	if (unlikely(dropped != before))
 		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED,
 				dropped - before);
 	if (unlikely(!list_empty(&gone)))
@@ -490,7 +493,7 @@ static size_t kmqtt_qent_record_len(const struct kmqtt_qent *ent)
 int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 		       struct kmqtt_delivery *out, unsigned int max, size_t *room)
 {
-	unsigned int n = 0, expired = 0, fresh = 0;
+	unsigned int n = 0, expired = 0, fresh = 0, i;
 	struct kmqtt_qent *ent;
 	LIST_HEAD(gone);
 	u64 bytes = 0;
@@ -533,6 +536,9 @@ int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 	}
 	spin_unlock(&s->lock);
 
+	if (trace_kmqtt_deliver_enabled())
+		for (i = 0; i < n; i++)
+			trace_kmqtt_deliver(s, &out[i]);
 	if (fresh) {
 		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, fresh);
 		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);

@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "core/broker.h"
+#include "core/trace.h"
 #include "port/client.h"
 #include "port/net.h"
 
@@ -48,7 +49,7 @@ static void kmqtt_client_port_close(struct kmqtt_port *port, u8 reason)
 	kmqtt_client_end(kmqtt_client_of_port(port), reason);
 }
 
-static void kmqtt_client_address(const struct kmqtt_client *c, char *text, size_t size)
+void kmqtt_client_address(const struct kmqtt_client *c, char *text, size_t size)
 {
 	if (c->peer.sin6_family == AF_INET || c->peer.sin6_family == AF_INET6)
 		snprintf(text, size, "%pISpc", &c->peer);
@@ -214,6 +215,10 @@ static void kmqtt_client_count_end(struct kmqtt_client *c)
 	bool bad = conn->error == EBADMSG && conn->reason;
 	char text[64];
 
+	kmqtt_client_address(c, text, sizeof(text));
+	trace_kmqtt_close(event.session ?: "", text, conn->reason, conn->error);
+	if (!c->answered)
+		trace_kmqtt_connect("", text, conn->version, conn->reason);
 	if (c->answered)
 		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_DISCONNECTS, 1);
 	if (!bad && (c->answered || !conn->reason))
@@ -225,7 +230,6 @@ static void kmqtt_client_count_end(struct kmqtt_client *c)
 	} else {
 		atomic64_inc(&c->listener->stats.denied);
 	}
-	kmqtt_client_address(c, text, sizeof(text));
 	event.text = text;
 	kmqtt_event_emit(conn->broker, &event);
 	if (__ratelimit(&c->listener->log))

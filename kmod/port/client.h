@@ -153,6 +153,9 @@ int kmqtt_client_new(struct kmqtt_listener *listener, struct socket *sock, u8 *e
  */
 void kmqtt_clients_end(struct kmqtt_listener *listener, bool abort);
 
+/** kmqtt_client_address() - the peer's address as text, to show */
+void kmqtt_client_address(const struct kmqtt_client *client, char *text, size_t size);
+
 /** kmqtt_client_arm() - set the timer for what comes first. In io_work */
 void kmqtt_client_arm(struct kmqtt_client *client);
 

@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/message.h"
+#include "core/trace.h"
 #include "port/client.h"
 #include "proto/topic.h"
 
@@ -248,6 +249,16 @@ static void kmqtt_client_limits(struct kmqtt_client *c, const struct kmqtt_conne
 	c->x.out.max = min(conf->max_topic_alias_broker, connect->props.topic_alias_max);
 }
 
+static void kmqtt_client_trace(const struct kmqtt_client *c)
+{
+	char address[64];
+
+	if (!trace_kmqtt_connect_enabled())
+		return;
+	kmqtt_client_address(c, address, sizeof(address));
+	trace_kmqtt_connect(c->x.session->name, address, c->x.conn.version, 0);
+}
+
 /* It may come in. Return: 0 or a reason code */
 static int kmqtt_client_admit(struct kmqtt_client *c, struct kmqtt_greeting *g)
 {
@@ -273,6 +284,7 @@ static int kmqtt_client_admit(struct kmqtt_client *c, struct kmqtt_greeting *g)
 	kmqtt_connack_accept(c, g, present);
 	kmqtt_session_set_online(c->x.session, &c->port, true);
 	kmqtt_stats_add(c->x.conn.broker->stats, KMQTT_STAT_CONNECTS, 1);
+	kmqtt_client_trace(c);
 	c->greeting = NULL;
 	kmqtt_greeting_free(g);
 	kmqtt_client_arm(c);

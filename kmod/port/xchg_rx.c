@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/message.h"
+#include "core/trace.h"
 #include "port/xchg.h"
 
 static void kmqtt_aliases_free(struct kmqtt_aliases *a)
@@ -267,6 +268,7 @@ int kmqtt_xchg_ack(struct kmqtt_xchg *x, const struct kmqtt_fixed *f, const u8 *
 
 	if (ret)
 		return ret;
+	trace_kmqtt_ack(x->session, kmqtt_packet_name(f->type), ack.packet_id, ack.reason);
 	switch (f->type) {
 	case KMQTT_PUBACK:
 		return kmqtt_xchg_puback(x, &ack);
