@@ -61,6 +61,7 @@ void kmqtt_kunit_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->session_count, 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&b->blockers), 0);
 	kmqtt_retain_clear(&b->retain, TEXT("#"));
+	kmqtt_retain_clear(&b->retain, TEXT("$SYS/#"));
 	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), 0);
 	kmqtt_broker_destroy(b);
 	list_for_each_entry_safe(peer, next, &k->peers, link)

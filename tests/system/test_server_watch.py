@@ -69,6 +69,7 @@ def test_sys_counts_clients_and_messages(broker, topic, ident):
                 int(found["publish/messages/received"]) >= before + 10)
 
     until(counted)
+    assert len(one.receive_all(10)) == 10
     one.disconnect()
     two.disconnect()
     until(lambda: int(sys_of(broker)["shared_subscriptions/count"]) == 0)
