@@ -127,9 +127,9 @@ def test_tracepoints_tell_the_way_of_a_message(broker, topic, ident, trace):
 
 
 def test_tracepoint_of_a_client_that_is_not_let_in(broker, trace):
-    client = broker.raw(4)
-    client.send(b"\x10\x0d\0\x04MQTT\x09\0\0\0\0\x01x")
-    client.closed()
+    client = broker.raw()
+    client.send(b"\x10\x0e\0\x04MQTT\x09\0\0\0\0\0\x01x")
+    client.not_connected(0x84)
     until(lambda: any("kmqtt_connect:" in line and "reason=0x84" in line for line in trace()))
 
 
