@@ -10,7 +10,8 @@ import time
 import pytest
 from kmqtt_dev import (ACK_UP_TO, BLOCK, CLEAN, DROP_NEWEST, DROP_OLDEST, DROPPED, FOREVER,
                        KEEP_LATEST, MANUAL_ACK, NO_LOCAL, QUEUE_QOS0, REPORT_DROPS, RETAIN,
-                       RETAIN_AS_PUBLISHED, SUBSCRIPTION_ID, Device, record, refused)
+                       RETAIN_AS_PUBLISHED, SUBSCRIPTION_ID, Device, Slow, libc, parse_all, record,
+                       refused)
 
 
 def payloads(messages):
@@ -227,6 +228,24 @@ def test_a_reader_that_waits_is_told_of_the_takeover(device, topic):
     device(topic)
     thread.join()
     assert got == [errno.ESHUTDOWN]
+
+
+def test_who_lost_a_session_takes_nothing_more_from_it(device, topic):
+    """Also if it was reading when it lost it: what it took then could not be acknowledged."""
+    one = device(topic, flags=MANUAL_ACK, expiry=60, inflight=100).subscribe(topic, qos=1)
+    fill(device, topic, 40, qos=1)
+    slow, got = Slow(), []
+    thread = threading.Thread(target=lambda: got.append(libc("read", one.fd, slow.start, 1 << 16)))
+    thread.start()
+    slow.touched()
+    two = device(topic, flags=MANUAL_ACK, expiry=60, inflight=100)
+    slow.let_go()
+    thread.join()
+    taken = len(parse_all(slow.map[:got[0]]))
+    assert 0 < taken < 40
+    again = two.read()
+    assert payloads(again) == [str(i) for i in range(40)]
+    assert [m.dup for m in again] == [i < taken for i in range(40)]
 
 
 def test_a_session_has_one_name(device, topic):
