@@ -30,7 +30,7 @@ static void kmqtt_file_wake(struct kmqtt_port *port)
 	struct kmqtt_ring *ring = smp_load_acquire(&f->ring); /* whole after set-up */
 
 	if (ring && !READ_ONCE(f->closed) &&
-	    !kmqtt_ring_fill(ring, READ_ONCE(f->session), port,
+	    !kmqtt_ring_fill(ring, &f->session, port,
 			     READ_ONCE(f->report_drops), KMQTT_RING_WAKE_BUDGET))
 		return;
 	/*
@@ -355,7 +355,7 @@ static __poll_t kmqtt_file_poll_ring(struct kmqtt_file *f, struct kmqtt_ring *ri
 
 again:
 	if (!READ_ONCE(f->closed))
-		kmqtt_ring_fill(ring, READ_ONCE(f->session), &f->port,
+		kmqtt_ring_fill(ring, &f->session, &f->port,
 				READ_ONCE(f->report_drops), ring->size);
 	if (READ_ONCE(ring->dead))
 		mask |= EPOLLERR;

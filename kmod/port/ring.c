@@ -253,9 +253,11 @@ static bool kmqtt_ring_fill_batch(struct kmqtt_ring *ring,
 	return count && !*flags;
 }
 
-bool kmqtt_ring_fill(struct kmqtt_ring *ring, struct kmqtt_session *session,
+bool kmqtt_ring_fill(struct kmqtt_ring *ring,
+		     struct kmqtt_session *const *session,
 		     const struct kmqtt_port *port, bool report, size_t budget)
 {
+	struct kmqtt_session *s;
 	u32 flags = 0;
 	u64 before;
 	int seen;
@@ -264,15 +266,20 @@ bool kmqtt_ring_fill(struct kmqtt_ring *ring, struct kmqtt_session *session,
 		return false;
 	before = ring->producer;
 	do {
-		seen = atomic_read(&ring->kicks);
+		/*
+		 * Pairs with the increment above of who kicked meanwhile: the
+		 * message that he queued is seen, and the session that he meant.
+		 */
+		seen = atomic_read_acquire(&ring->kicks);
+		s = READ_ONCE(*session);
 		if (ring->dead)
 			flags = KMQTT_RING_ERROR;
 		else
-			while (kmqtt_ring_fill_batch(ring, session, port, report,
+			while (kmqtt_ring_fill_batch(ring, s, port, report,
 						     &budget, &flags))
 				;
 		WRITE_ONCE(ring->kernel->dropped,
-			   READ_ONCE(session->dropped_messages));
+			   READ_ONCE(s->dropped_messages));
 		WRITE_ONCE(ring->kernel->flags, flags);
 		/*
 		 * With a flag up the reader is to call poll(), which fills

@@ -87,15 +87,16 @@ int kmqtt_ring_mmap(struct kmqtt_ring *ring, struct vm_area_struct *vma);
 /**
  * kmqtt_ring_fill() - move messages from a session's queue into the ring
  * @ring:	ring
- * @session:	session
- * @port:	the ring's port
+ * @session:	where the file has its session, which it may change meanwhile
+ * @port:	the file's, which takes
  * @report:	put records of what was dropped, too
  * @budget:	bytes to copy at most; what is left is told as KMQTT_RING_MORE
  *
  * Any process context, also under rcu_read_lock().
  * Return: true if the reader has something to see that it may sleep on.
  */
-bool kmqtt_ring_fill(struct kmqtt_ring *ring, struct kmqtt_session *session,
+bool kmqtt_ring_fill(struct kmqtt_ring *ring,
+		     struct kmqtt_session *const *session,
 		     const struct kmqtt_port *port, bool report, size_t budget);
 
 /** kmqtt_ring_readable() - is there what was not consumed yet? Any context */
