@@ -357,7 +357,7 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 		      const struct kmqtt_push *how)
 {
 	u64 extra = how->replay ? READ_ONCE(s->broker->retain.count) : 0;
-	bool queued = false, tell = false;
+	bool queued = false, tell = false, first;
 	struct kmqtt_qent *ent;
 	u64 before, dropped;
 	LIST_HEAD(gone);
@@ -382,6 +382,8 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 		s->dropped_messages++;
 	}
 	dropped = s->dropped_messages;
+	/* a reader who has told of all drops so far may want to know, and sleep */
+	first = dropped != before && before == s->dropped_reported;
 	if (unlikely(dropped != before) &&
 	    time_after(jiffies, s->event_drop + HZ)) {
 		s->event_drop = jiffies;
@@ -400,9 +402,9 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 		kmqtt_qent_free(ent);
 	if (unlikely(tell))
 		kmqtt_queue_tell_drop(s, dropped);
-	if (queued && how->wakes)
+	if ((queued || unlikely(first)) && how->wakes)
 		kmqtt_wakes_add(how->wakes, s);
-	else if (queued)
+	else if (queued || unlikely(first))
 		kmqtt_port_wake(s);
 	return queued;
 }
@@ -644,7 +646,7 @@ u64 kmqtt_session_dropped(struct kmqtt_session *s)
 {
 	u64 n;
 
-	if (likely(READ_ONCE(s->dropped_messages) == s->dropped_reported))
+	if (likely(!kmqtt_session_has_dropped(s)))
 		return 0;
 	spin_lock(&s->lock);
 	n = s->dropped_messages - s->dropped_reported;

@@ -47,9 +47,9 @@ struct kmqtt_will;
 
 /**
  * struct kmqtt_port_ops - what a session may ask of its port
- * @wake:	there is something to take. Under rcu_read_lock(), must not sleep;
- *		called by any publisher at any time until a grace period after
- *		kmqtt_session_detach()
+ * @wake:	there is something to take, or to tell of drops. Under
+ *		rcu_read_lock(), must not sleep; called by any publisher at any
+ *		time until a grace period after kmqtt_session_detach()
  * @close:	the session is lost to this port: taken over, killed or expired.
  *		It has been detached already. Process context under
  *		broker->sessions_lock: must not sleep for long nor call back into
@@ -533,6 +533,16 @@ bool kmqtt_session_pending(struct kmqtt_session *session);
 
 /** kmqtt_session_dropped() - drops that were not reported yet; they are from now */
 u64 kmqtt_session_dropped(struct kmqtt_session *session);
+
+/**
+ * kmqtt_session_has_dropped() - are there drops that were not reported yet? The
+ *	port is woken at the first of them. Any context
+ */
+static inline bool kmqtt_session_has_dropped(const struct kmqtt_session *session)
+{
+	return READ_ONCE(session->dropped_messages) !=
+	       READ_ONCE(session->dropped_reported);
+}
 
 /**
  * kmqtt_session_ack_id() - KMQTT_ACK_MANUAL: done with a delivery

@@ -312,6 +312,17 @@ static int kmqtt_file_lock(struct kmqtt_file *f, const struct kiocb *iocb)
 	return mutex_lock_interruptible(&f->lock) ? -ERESTARTSYS : 0;
 }
 
+/* Would read() put something? */
+static bool kmqtt_file_pending(struct kmqtt_file *f)
+{
+	struct kmqtt_session *session = READ_ONCE(f->session);
+
+	if (kmqtt_session_pending(session))
+		return true;
+	return READ_ONCE(f->report_drops) &&
+	       (READ_ONCE(f->drops) || kmqtt_session_has_dropped(session));
+}
+
 /* What ends a read() with an error, if anything. Return: 0 or -errno */
 static int kmqtt_file_error(const struct kmqtt_file *f)
 {
@@ -343,7 +354,7 @@ static ssize_t kmqtt_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			return -EAGAIN;
 		ret = wait_event_interruptible(f->wait,
 					       kmqtt_file_error(f) ||
-					       kmqtt_session_pending(READ_ONCE(f->session)));
+					       kmqtt_file_pending(f));
 		if (ret)
 			return ret;
 	}
@@ -384,7 +395,7 @@ static __poll_t kmqtt_poll(struct file *filp, poll_table *wait)
 		mask |= EPOLLHUP | EPOLLIN | EPOLLRDNORM;
 	if (ring)
 		mask |= kmqtt_file_poll_ring(f, ring);
-	else if (kmqtt_session_pending(READ_ONCE(f->session)))
+	else if (kmqtt_file_pending(f))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (!kmqtt_file_blocked(f))
 		mask |= EPOLLOUT | EPOLLWRNORM;

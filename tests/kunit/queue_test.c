@@ -382,8 +382,14 @@ static void queue_wakes_its_port(struct kunit *test)
 
 	publish(test, "t", "1");
 	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 1);
+	/* of what is dropped, at the first that it was not told of */
 	publish(test, "t", "2");
-	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 2);
+	publish(test, "t", "3");
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 2);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 2);
+	publish(test, "t", "4");
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 3);
 }
 
 static void switch_has_a_memory_limit(struct kunit *test)

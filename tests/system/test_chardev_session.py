@@ -428,6 +428,23 @@ def test_a_report_of_drops_is_not_lost_either(device, topic):
     assert [m.id for m in one.read() if m.type == DROPPED] == [2]
 
 
+def test_drops_are_something_to_read(device, topic):
+    """Also if there is nothing else: poll() says so, and a reader that waits is woken."""
+    one = device(flags=REPORT_DROPS, size=1000).subscribe(topic)
+    writer = device()
+    for _ in range(2):
+        writer.publish(topic, bytes(3000))
+    assert one.readable()
+    assert [(m.type, m.id) for m in one.read()] == [(DROPPED, 2)]
+    assert not one.readable()
+    for wait in (lambda: one.readable(10000), lambda: True):
+        thread = threading.Timer(0.1, writer.publish, (topic, bytes(3000)))
+        thread.start()
+        assert wait()
+        assert [(m.type, m.id) for m in one.read()] == [(DROPPED, 1)]
+        thread.join()
+
+
 def test_block_tells_a_writer_that_must_not_wait(device, topic):
     one = device(policy=BLOCK, messages=2).subscribe(topic)
     writer = device(mode=os.O_RDWR | os.O_NONBLOCK)
