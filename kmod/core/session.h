@@ -302,6 +302,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @created:	CLOCK_BOOTTIME seconds
  * @subs:	its struct kmqtt_sub, under tree->lock
  * @sub_count:	how many, written under tree->lock
+ * @last_sub:	number of the one made last, under tree->lock
  * @who:	identity of the peer that is or was attached last, RCU
  * @owner:	user who made it; he may come back to it
  * @expiry_work: ends it
@@ -363,6 +364,7 @@ struct kmqtt_session {
 	u64 created;
 	struct list_head subs;
 	u32 sub_count;
+	u32 last_sub;
 	struct kmqtt_identity __rcu *who;
 	kuid_t owner;
 	struct delayed_work expiry_work;

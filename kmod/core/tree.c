@@ -361,6 +361,7 @@ static int kmqtt_sub_insert(struct kmqtt_tree *tree, struct kmqtt_sub *sub,
 		kmqtt_group_join(tree, sub);
 	else
 		hlist_add_head_rcu(&sub->node_link, &sub->node->subs);
+	sub->number = ++sub->session->last_sub;
 	list_add_tail(&sub->session_link, &sub->session->subs);
 	kmqtt_sub_count(tree, sub, 1);
 	return 0;
@@ -382,6 +383,7 @@ static void kmqtt_sub_replace(struct kmqtt_tree *tree, struct kmqtt_sub *old,
 	new->node = old->node;
 	new->group = old->group;
 	new->place = old->place;
+	new->number = old->number;
 	rhashtable_replace_fast(&tree->subs, &old->hash_link, &new->hash_link,
 				kmqtt_sub_params);
 	if (new->group) {

@@ -51,6 +51,7 @@ struct kmqtt_sub_opts {
  * @node:	where it hangs
  * @group:	its group if it is a shared subscription (`$share`), else NULL
  * @place:	its index in the group, under tree->lock
+ * @number:	given once, ascending in session->subs: where a dump goes on
  * @opts:	options; replaced as a whole by a new struct kmqtt_sub, so that a
  *		reader sees either the old ones or the new ones
  * @rcu:	freed a grace period after removal
@@ -63,6 +64,7 @@ struct kmqtt_sub {
 	struct kmqtt_node *node;
 	struct kmqtt_sub_group *group;
 	u32 place;
+	u32 number;
 	struct kmqtt_sub_opts opts;
 	struct rcu_head rcu;
 };
@@ -159,7 +161,7 @@ void kmqtt_tree_destroy(struct kmqtt_tree *tree);
  * @existed:	out: it was there before
  *
  * Process context, takes tree->lock. The memory is charged to the caller's
- * cgroup. Changes session->subs and session->sub_count.
+ * cgroup. Changes session->subs, session->sub_count and session->last_sub.
  * Return: 0, -ENOMEM, -ESHUTDOWN if the session is dead.
  */
 int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,

@@ -7,12 +7,13 @@
 
 /**
  * struct kmqtt_nl_sub_ctx - where a dump of subscriptions goes on
- * @number:	session with this number
- * @index:	subscriptions of it that were shown
+ * @session:	number of the session that is being shown; 0: none yet
+ * @after:	number of its subscription that was shown last. Counting them would
+ *		pass over others when one that was shown goes
  */
 struct kmqtt_nl_sub_ctx {
-	unsigned long number;
-	unsigned int index;
+	unsigned long session;
+	u32 after;
 };
 
 /* A filter too long for an attribute is cut off. tree->lock held. */
@@ -78,17 +79,20 @@ static int kmqtt_nl_dump_subs(struct sk_buff *skb, struct netlink_callback *cb,
 	struct kmqtt_nl_sub_ctx *ctx = (void *)cb->ctx;
 	struct kmqtt_tree *tree = &s->broker->tree;
 	const struct kmqtt_sub *sub;
-	unsigned int index = 0;
 	int err = 0;
 
+	if (s->number != ctx->session) {
+		ctx->session = s->number;
+		ctx->after = 0;
+	}
 	mutex_lock(&tree->lock);
 	list_for_each_entry(sub, &s->subs, session_link) {
-		if (index++ < ctx->index)
+		if (sub->number <= ctx->after)
 			continue;
 		err = kmqtt_nl_dump_sub(skb, cb, sub);
 		if (err)
 			break;
-		ctx->index = index;
+		ctx->after = sub->number;
 	}
 	mutex_unlock(&tree->lock);
 	return err;
@@ -104,17 +108,13 @@ static int kmqtt_nl_dump_all_subs(struct sk_buff *skb,
 	int err;
 
 	/* the one that is under way, unless it is gone, or else the next one */
-	while ((s = kmqtt_session_next(b, ctx->number ? ctx->number - 1 : 0))) {
-		if (s->number != ctx->number) {
-			ctx->number = s->number;
-			ctx->index = 0;
-		}
+	while ((s = kmqtt_session_next(b, ctx->session ? ctx->session - 1 : 0))) {
 		err = kmqtt_nl_dump_subs(skb, cb, s);
 		kmqtt_session_put(s);
 		if (err)
 			return err;
-		ctx->number++;
-		ctx->index = 0;
+		ctx->session++;
+		ctx->after = 0;
 	}
 	return 0;
 }
@@ -124,12 +124,15 @@ int kmqtt_nl_subscription_get_dumpit(struct sk_buff *skb,
 {
 	struct nlattr **attrs = genl_info_dump(cb)->attrs;
 	struct nlattr *name = attrs[KMQTT_A_SUBSCRIPTION_SESSION];
+	struct kmqtt_nl_sub_ctx *ctx = (void *)cb->ctx;
 	struct kmqtt_session *s;
 	int err;
 
 	if (name) {
 		s = kmqtt_session_find(&kmqtt_nl_dump_kn(cb)->broker,
 				       nla_data(name));
+		if (!s && ctx->session)
+			return 0;	/* it has ended meanwhile, and so does this */
 		if (!s)
 			return kmqtt_nl_fail(cb->extack, name,
 					     "no session of that name", -ENOENT);

@@ -171,6 +171,42 @@ def test_subscriptions_in_parts(nl, device, topic):
     assert len(shown) == 100 and {("subscriber-2", f) for f in shown} <= wanted
 
 
+def test_subscriptions_go_on_after_changes(nl, netlink, device, topic):
+    """As for sessions: what goes or comes meanwhile does not hide or double the others."""
+    dev = device("subscriber")
+    names = [f"{topic}/{i}/" + "y" * 100 for i in range(200)]
+    for name in names:
+        dev.subscribe(name)
+    for more in ({}, {"session": "subscriber"}):
+        nl.send_op("subscription-get", encode("subscription", more), NLM_F_DUMP)
+        seen = [decode("subscription", data[4:])["filter"] for _, _, _, data in nl.receive()]
+        assert 0 < len(set(seen) & set(names)) < len(names)
+        gone = names[:10] + names[100:110]
+        for name in gone:
+            dev.unsubscribe(name)
+        dev.subscribe(names[20], qos=2)
+        seen += [decode("subscription", data[4:])["filter"] for data in nl.answer()]
+        seen = [name for name in seen if name.startswith(topic)]
+        assert len(set(seen)) == len(seen)
+        assert set(names) - set(gone) <= set(seen)
+        for name in gone:
+            dev.subscribe(name)
+
+
+def test_dump_of_a_session_that_comes_anew(nl, device, topic):
+    """Another one of that name has subscriptions of its own."""
+    names = [f"{topic}/{i}/" + "y" * 100 for i in range(100)]
+    with device("subscriber") as dev:
+        for name in names:
+            dev.subscribe(name)
+        nl.send_op("subscription-get", encode("subscription", {"session": "subscriber"}),
+                   NLM_F_DUMP)
+        assert list(nl.receive())
+    device("subscriber").subscribe(topic)
+    shown = [decode("subscription", data[4:])["filter"] for data in nl.answer()]
+    assert topic in shown
+
+
 def test_subscriptions_of_neighbours(nl, netlink, topic):
     """Sessions whose numbers follow one another."""
     wanted = [f"{topic}/{i}/{j}" for i in range(3) for j in range(4)]
