@@ -60,16 +60,19 @@ int kmqtt_nl_fail(struct netlink_ext_ack *extack, const struct nlattr *attr,
 
 /**
  * kmqtt_nl_no_attrs() - a command that takes no attribute has been given none
- * @info:	the request
+ * @nlh:	the request
+ * @extack:	where to say otherwise
  *
  * Where operations have policies of their own, one without a policy ignores what
- * it is given. Return: 0 or -EINVAL, said.
+ * it is given; where they have not, a dump has the policy of do, and would show
+ * all to who names one. Return: 0 or -EINVAL, said.
  */
-static inline int kmqtt_nl_no_attrs(const struct genl_info *info)
+static inline int kmqtt_nl_no_attrs(const struct nlmsghdr *nlh,
+				    struct netlink_ext_ack *extack)
 {
-	if (likely(!nlmsg_attrlen(info->nlhdr, GENL_HDRLEN)))
+	if (likely(!nlmsg_attrlen(nlh, GENL_HDRLEN)))
 		return 0;
-	return kmqtt_nl_fail(info->extack, NULL, "this command takes no attribute",
+	return kmqtt_nl_fail(extack, NULL, "this command takes no attribute",
 			     -EINVAL);
 }
 

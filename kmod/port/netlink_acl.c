@@ -354,7 +354,7 @@ int kmqtt_nl_acl_del_doit(struct sk_buff *skb, struct genl_info *info)
 
 int kmqtt_nl_acl_flush_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	int err = kmqtt_nl_no_attrs(info);
+	int err = kmqtt_nl_no_attrs(info->nlhdr, info->extack);
 
 	if (err)
 		return err;
@@ -407,7 +407,10 @@ int kmqtt_nl_acl_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	struct kmqtt_nl_acl_walk walk = { .skb = skb, .cb = cb };
 	struct kmqtt_acl *acl = &kmqtt_nl_dump_kn(cb)->broker.acl;
 	struct kmqtt_nl_acl_ctx *ctx = (void *)cb->ctx;
+	int err = kmqtt_nl_no_attrs(cb->nlh, cb->extack);
 
+	if (err)
+		return err;
 	cb->seq = atomic_read(&kmqtt_nl_acl_generation);
 	ctx->index = kmqtt_acl_walk(acl, ctx->index, kmqtt_nl_dump_rule, &walk);
 	return skb->len ?: walk.err;

@@ -113,7 +113,7 @@ int kmqtt_nl_user_del_doit(struct sk_buff *skb, struct genl_info *info)
 
 int kmqtt_nl_user_flush_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	int err = kmqtt_nl_no_attrs(info);
+	int err = kmqtt_nl_no_attrs(info->nlhdr, info->extack);
 
 	if (err)
 		return err;
@@ -223,7 +223,10 @@ int kmqtt_nl_user_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct kmqtt_nl_user_walk walk = { .skb = skb, .cb = cb };
 	struct kmqtt_nl_user_ctx *ctx = (void *)cb->ctx;
+	int err = kmqtt_nl_no_attrs(cb->nlh, cb->extack);
 
+	if (err)
+		return err;
 	cb->seq = atomic_read(&kmqtt_nl_user_generation);
 	ctx->index = kmqtt_auth_walk(&kmqtt_nl_dump_kn(cb)->broker.auth, ctx->index,
 				     kmqtt_nl_dump_user, &walk);

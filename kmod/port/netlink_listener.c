@@ -318,9 +318,11 @@ int kmqtt_nl_listener_get_dumpit(struct sk_buff *skb, struct netlink_callback *c
 	struct kmqtt_nl_listener_ctx *ctx = (void *)cb->ctx;
 	struct kmqtt_listener *l;
 	unsigned int index = 0;
+	int err = kmqtt_nl_no_attrs(cb->nlh, cb->extack);
 	void *head;
-	int err = 0;
 
+	if (err)
+		return err;
 	cb->seq = atomic_read(&kmqtt_nl_listener_generation);
 	mutex_lock(&listeners->lock);
 	list_for_each_entry(l, &listeners->list, link) {

@@ -201,6 +201,9 @@ int kmqtt_nl_session_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb
 				     "all sessions are shown to CAP_NET_ADMIN only",
 				     -EPERM);
 	ctx->allowed = true;
+	err = kmqtt_nl_no_attrs(cb->nlh, cb->extack);
+	if (err)
+		return err;
 	while ((s = kmqtt_session_next(b, ctx->after))) {
 		number = s->number;
 		head = kmqtt_nl_dump_begin(skb, cb, KMQTT_NAME_MAX +

@@ -71,7 +71,7 @@ int kmqtt_nl_switch_get_doit(struct sk_buff *skb, struct genl_info *info)
 	void *head;
 	int err;
 
-	err = kmqtt_nl_no_attrs(info);
+	err = kmqtt_nl_no_attrs(info->nlhdr, info->extack);
 	if (err)
 		return err;
 	msg = kmqtt_nl_reply_new(info, GENLMSG_DEFAULT_SIZE, &head);
@@ -153,7 +153,7 @@ int kmqtt_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 	u64 sum[KMQTT_STAT_COUNT];
 	struct sk_buff *msg;
 	unsigned int i;
-	int err = kmqtt_nl_no_attrs(info);
+	int err = kmqtt_nl_no_attrs(info->nlhdr, info->extack);
 	void *head;
 
 	/* the attributes are the counters, in their order */

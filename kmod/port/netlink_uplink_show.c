@@ -250,8 +250,10 @@ int kmqtt_nl_uplink_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct kmqtt_nl_uplink_walk walk = { .skb = skb, .cb = cb };
 	struct kmqtt_nl_uplink_ctx *ctx = (void *)cb->ctx;
-	int ret;
+	int ret = kmqtt_nl_no_attrs(cb->nlh, cb->extack);
 
+	if (ret)
+		return ret;
 	cb->seq = atomic_read(&kmqtt_nl_uplink_generation);
 	ret = kmqtt_uplink_walk(kmqtt_nl_dump_kn(cb), NULL, ctx->index,
 				kmqtt_nl_dump_uplink, &walk);

@@ -236,3 +236,13 @@ def test_request_attributes_of_a_dump(nl):
     assert refused(nl.answer).errno == errno.EINVAL
     nl.send_op("subscription-get", encode("subscription", {"session": "n" * 257}), NLM_F_DUMP)
     assert refused(nl.answer).errno in (errno.EINVAL, errno.ERANGE)
+
+
+@pytest.mark.parametrize("command, attrs", [
+    ("session-get", {"name": "n"}), ("uplink-get", {"name": "n"}), ("acl-get", {"id": 1}),
+    ("listener-get", {"name": "n"}), ("user-get", {"name": "n"})])
+def test_a_dump_that_takes_no_attributes(nl, command, attrs):
+    """One that names something to show would not get what it asks for."""
+    nl.send_op(command, encode(SPEC_KMQTT.op_set[command], attrs), NLM_F_DUMP)
+    error = refused(nl.answer)
+    assert error.errno == errno.EINVAL and error.text
