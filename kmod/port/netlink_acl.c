@@ -341,7 +341,7 @@ int kmqtt_nl_acl_del_doit(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_ACL_ID))
-		return -EINVAL;
+		return kmqtt_nl_fail(info->extack, NULL, "which rule?", -EINVAL);
 	mutex_lock(&kmqtt_nl_acl_lock);
 	err = kmqtt_acl_del(&kmqtt_nl_kn(info)->broker.acl, nla_get_u32(id));
 	if (!err)

@@ -169,7 +169,8 @@ int kmqtt_nl_session_get_doit(struct sk_buff *skb, struct genl_info *info)
 		s = kmqtt_nl_socket_session(info, skb, false);
 		if (IS_ERR(s))
 			return kmqtt_nl_fail(info->extack, NULL,
-					     "this socket has no session",
+					     PTR_ERR(s) == -ENOENT ?
+					     "this socket has no session" : NULL,
 					     PTR_ERR(s));
 		return kmqtt_nl_session_reply(skb, info, s);
 	}
@@ -226,7 +227,7 @@ int kmqtt_nl_session_del_doit(struct sk_buff *skb, struct genl_info *info)
 	struct kmqtt_session *s;
 
 	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_SESSION_NAME))
-		return -EINVAL;
+		return kmqtt_nl_fail(info->extack, NULL, "which session?", -EINVAL);
 	s = kmqtt_nl_named_session(info);
 	if (IS_ERR(s))
 		return PTR_ERR(s);

@@ -110,6 +110,7 @@ def test_del_refused(nl):
     assert (error.errno, error.text) == (errno.ENOENT, "no rule of that number")
     error = refused(nl.do, "acl-del")
     assert error.missing == SPEC_KMQTT.sets["acl"]["id"].number
+    assert error.text == "which rule?"
 
 
 def test_replace(nl):

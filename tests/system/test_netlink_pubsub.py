@@ -360,6 +360,7 @@ def test_killed_session(nl, netlink, topic):
     error = refused(other.do, "publish", topic=topic)
     assert (error.errno, error.text) == (errno.ESHUTDOWN, "the session of this socket was ended")
     assert refused(other.do, "subscribe", filter=topic).errno == errno.ESHUTDOWN
+    assert refused(other.do, "session-get").text == "the session of this socket was ended"
 
 
 def test_threads_share_one_session(nl, netlink, topic):

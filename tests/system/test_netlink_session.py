@@ -80,6 +80,7 @@ def test_kill_needs_name(nl):
     error = refused(nl.do, "session-del", reason=128)
     assert error.errno == errno.EINVAL
     assert error.missing == SPEC_KMQTT.sets["session"]["name"].number
+    assert error.text == "which session?"
     error = refused(nl.do, "session-del", name="nobody")
     assert (error.errno, error.text) == (errno.ENOENT, "no session of that name")
 
