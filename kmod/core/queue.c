@@ -9,6 +9,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 
 #include "compat.h"
 #include "core/broker.h"
@@ -146,8 +147,17 @@ static void kmqtt_topic_insert(struct kmqtt_session *s, struct kmqtt_qent *ent)
 	rb_insert_color(&ent->rb, &s->by_topic);
 }
 
+static void kmqtt_queue_note_expiry(struct kmqtt_session *s,
+				    const struct kmqtt_msg *msg)
+{
+	if (unlikely(msg->expires) &&
+	    (!s->next_expiry || msg->expires < s->next_expiry))
+		s->next_expiry = msg->expires;
+}
+
 static void kmqtt_queue_count(struct kmqtt_session *s, struct kmqtt_qent *ent)
 {
+	kmqtt_queue_note_expiry(s, ent->msg);
 	ent->state = KMQTT_QENT_QUEUED;
 	s->queued++;
 	s->queued_bytes += ent->msg->size;
@@ -204,6 +214,7 @@ void kmqtt_queue_drain(struct kmqtt_session *s, struct list_head *gone)
 	s->resend = NULL;
 	s->queued = 0;
 	s->queued_bytes = 0;
+	s->next_expiry = 0;
 	s->inflight_count = 0;
 	s->sent = 0;
 }
@@ -289,6 +300,33 @@ bool kmqtt_session_full(const struct kmqtt_session *s)
 	       READ_ONCE(s->queued) && kmqtt_queue_over(s, 1, 0);
 }
 
+/*
+ * A full queue looks for what has expired: nobody may get that any more (MQTT
+ * 5.0, 3.3.2.3.3), and it must not drive out what somebody may. There is
+ * nothing to be found twice in the same second.
+ */
+static void kmqtt_queue_drop_expired(struct kmqtt_session *s, struct list_head *gone)
+{
+	u64 now = ktime_get_boottime_seconds();
+	struct kmqtt_qent *ent, *next;
+	unsigned int expired = 0;
+
+	if (!s->next_expiry || now < s->next_expiry)
+		return;
+	s->next_expiry = 0;
+	list_for_each_entry_safe(ent, next, &s->queue, link) {
+		if (ent->msg->expires && now >= ent->msg->expires) {
+			kmqtt_queue_remove(s, ent);
+			list_add_tail(&ent->link, gone);
+			expired++;
+		} else {
+			kmqtt_queue_note_expiry(s, ent->msg);
+		}
+	}
+	s->expired_messages += expired;
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_EXPIRED, expired);
+}
+
 /* By policy, make room for a new one; what has to go moves to @gone. */
 static bool kmqtt_queue_make_room(struct kmqtt_session *s, u32 size, u64 extra,
 				  struct list_head *gone)
@@ -298,6 +336,8 @@ static bool kmqtt_queue_make_room(struct kmqtt_session *s, u32 size, u64 extra,
 	/* what never fits must not drive out what does */
 	if (max_bytes && size > max_bytes && !extra)
 		return false;
+	if (unlikely(kmqtt_queue_over(s, size, extra)))
+		kmqtt_queue_drop_expired(s, gone);
 	while (kmqtt_queue_over(s, size, extra)) {
 		struct kmqtt_qent *oldest;
 
@@ -344,6 +384,7 @@ static bool kmqtt_queue_replace(struct kmqtt_session *s, struct kmqtt_qent *ent,
 		s->dropped_messages++;
 		return false;
 	}
+	kmqtt_queue_note_expiry(s, ent->msg);
 	list_replace(&old->link, &ent->link);
 	rb_replace_node(&old->rb, &ent->rb, &s->by_topic);
 	s->queued_bytes += ent->msg->size;

@@ -269,6 +269,8 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @by_topic:	@queue by topic, for KMQTT_POLICY_KEEP_LATEST
  * @queued:	entries in @queue
  * @queued_bytes: their sizes
+ * @next_expiry: none of them expires before this second of CLOCK_BOOTTIME; 0:
+ *		none does at all
  * @inflight_count: entries in @inflight
  * @last_id:	number of the last delivery
  * @last_packet_id: packet identifier given last
@@ -323,6 +325,7 @@ struct kmqtt_session {
 	u32 queued;
 	u32 inflight_count;
 	u64 queued_bytes;
+	u64 next_expiry;
 	u64 last_id;
 	u16 last_packet_id;
 	u16 send_quota;

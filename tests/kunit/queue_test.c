@@ -276,6 +276,44 @@ static void queue_drops_expired(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, peer->s->queued_bytes, 0);
 }
 
+/* Nobody takes anything: what has expired must not stand in the way. */
+static void expired_make_room(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_DROP_NEWEST, 3, 0);
+	u64 sum[KMQTT_STAT_COUNT];
+
+	publish_expiring(test, "old", 0);
+	publish(test, "t", "keep");
+	publish_expiring(test, "older", -5);
+	publish(test, "t", "new");
+	KUNIT_EXPECT_EQ(test, peer->s->dropped_messages, 0);
+	KUNIT_EXPECT_EQ(test, peer->s->expired_messages, 2);
+	KUNIT_EXPECT_EQ(test, peer->s->queued, 2);
+	publish_expiring(test, "lasts", 5000);
+	publish(test, "t", "too much");
+	KUNIT_EXPECT_EQ(test, peer->s->dropped_messages, 1);
+	kmqtt_peer_expect(test, peer, "keep");
+	kmqtt_peer_expect(test, peer, "new");
+	kmqtt_peer_expect(test, peer, "lasts");
+	kmqtt_peer_expect_none(test, peer);
+	kmqtt_stats_sum(kmqtt_kunit_broker(test)->stats, sum);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_EXPIRED], 2);
+}
+
+/* The oldest has to go only if none has expired. */
+static void expired_go_before_the_oldest(struct kunit *test)
+{
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_DROP_OLDEST, 2, 0);
+
+	publish(test, "t", "keep");
+	publish_expiring(test, "old", 0);
+	publish(test, "t", "new");
+	KUNIT_EXPECT_EQ(test, peer->s->dropped_messages, 0);
+	kmqtt_peer_expect(test, peer, "keep");
+	kmqtt_peer_expect(test, peer, "new");
+	kmqtt_peer_expect_none(test, peer);
+}
+
 static void take_has_room(struct kunit *test)
 {
 	struct kmqtt_peer *peer = reader(test, 0, 0, 0);
@@ -429,6 +467,8 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(block_leaves_groups_alone),
 	KUNIT_CASE(queue_waits_for_the_absent),
 	KUNIT_CASE(queue_drops_expired),
+	KUNIT_CASE(expired_make_room),
+	KUNIT_CASE(expired_go_before_the_oldest),
 	KUNIT_CASE(take_has_room),
 	KUNIT_CASE(untake_restores_order),
 	KUNIT_CASE(untake_keeps_latest),
