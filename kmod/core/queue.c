@@ -63,6 +63,14 @@ void kmqtt_qent_free_list(struct list_head *list)
 		kmqtt_qent_free(ent);
 }
 
+/* Does somebody wait for its acknowledgement? */
+static bool kmqtt_qent_tracked(const struct kmqtt_session *s,
+			       const struct kmqtt_msg *msg,
+			       const struct kmqtt_push *how)
+{
+	return msg->tracker && how->qos && s->kind == KMQTT_KIND_UPLINK;
+}
+
 /*
  * The process that will read it pays for the entry. GFP_ATOMIC for what was
  * promised to arrive, GFP_NOWAIT for the rest: a publisher never waits for
@@ -84,8 +92,14 @@ static struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s,
 	} else {
 		ent = kmem_cache_alloc(kmqtt_qent_cache, gfp);
 	}
-	if (!ent)
+	if (!ent) {
+		/* it is lost as if it had not fitted: whoever waits must know */
+		if (kmqtt_qent_tracked(s, msg, how)) {
+			kmqtt_tracker_add(msg->tracker);
+			kmqtt_tracker_done(msg->tracker, KMQTT_RC_QUOTA_EXCEEDED);
+		}
 		return NULL;
+	}
 	ent->msg = kmqtt_msg_get(msg);
 	ent->more_ids = how->more_ids;
 	if (ent->more_ids)
@@ -100,7 +114,7 @@ static struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s,
 	ent->unsent = false;
 	ent->reason = KMQTT_RC_QUOTA_EXCEEDED;
 	/* before anyone can see it: its acknowledgement may come at once */
-	ent->tracked = msg->tracker && how->qos && s->kind == KMQTT_KIND_UPLINK;
+	ent->tracked = kmqtt_qent_tracked(s, msg, how);
 	if (ent->tracked)
 		kmqtt_tracker_add(msg->tracker);
 	return ent;

@@ -22,6 +22,20 @@ struct kmqtt_node *kmqtt_kunit_trie_child(struct kmqtt_trie *trie,
 	return kmqtt_trie_child(trie, node, level);
 }
 
+unsigned int kmqtt_kunit_fail_entries;
+
+/* queue.c is built so that it calls this one (see Kbuild). */
+void *kmqtt_kunit_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
+
+void *kmqtt_kunit_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	if (kmqtt_kunit_fail_entries) {
+		kmqtt_kunit_fail_entries--;
+		return NULL;
+	}
+	return kmem_cache_alloc(cache, gfp);
+}
+
 int kmqtt_kunit_suite_init(struct kunit_suite *suite)
 {
 	return kmqtt_core_init();

@@ -14,6 +14,9 @@
 /* How often the tree asked for a child of a node. */
 extern unsigned long kmqtt_kunit_child_calls;
 
+/* How many of the next queue entries there is no memory for. */
+extern unsigned int kmqtt_kunit_fail_entries;
+
 /**
  * struct kmqtt_kunit - a test's switch
  * @broker:	the switch

@@ -321,6 +321,27 @@ static void tracker_hears_of_drops(struct kunit *test)
 	kmqtt_tracker_put(t);
 }
 
+/* No memory for the queue is a loss as any other: it must not pass for a success. */
+static void tracker_hears_of_no_memory(struct kunit *test)
+{
+	struct kmqtt_peer *up = kmqtt_peer_new(test, "up", KMQTT_KIND_UPLINK);
+	struct kmqtt_tracker *t = kmqtt_tracker_new(GFP_KERNEL);
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "x", 1, false);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	kmqtt_peer_subscribe(test, up, "t", 1, 0);
+	msg->tracker = kmqtt_tracker_get(t);
+	kmqtt_kunit_fail_entries = 1;
+	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_kunit_fail_entries, 0);
+	kmqtt_msg_put(msg);
+	KUNIT_EXPECT_EQ(test, up->s->dropped_messages, 1);
+	KUNIT_EXPECT_TRUE(test, kmqtt_tracker_idle(t));
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->taken), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->reason), KMQTT_RC_QUOTA_EXCEEDED);
+	kmqtt_tracker_put(t);
+}
+
 static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(overlapping_subscriptions),
 	KUNIT_CASE(many_overlapping_subscriptions),
@@ -333,6 +354,7 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(counters_count),
 	KUNIT_CASE(tracker_waits_for_uplinks),
 	KUNIT_CASE(tracker_hears_of_drops),
+	KUNIT_CASE(tracker_hears_of_no_memory),
 	{ }
 };
 
