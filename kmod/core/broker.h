@@ -28,7 +28,8 @@ struct net;
  * @max_queued_messages: waiting messages per session; 0: no limit
  * @max_queued_bytes:	waiting bytes per session; 0: no limit
  * @max_packet_size:	largest MQTT packet in bytes, 20 to 268435460
- * @memory_limit:	bytes of all messages in the switch; 0: no limit
+ * @memory_limit:	bytes of all messages in the switch and of the retained ones'
+ *			topics; 0: no limit
  * @max_sessions:	sessions; 0: no limit
  * @max_subscriptions:	subscriptions of one session; 0: no limit
  * @max_retained_messages: in the store; 0: no limit
@@ -67,7 +68,7 @@ struct kmqtt_limits {
  *			@sessions_lock
  * @stats:		counters
  * @sys:		what the switch says of itself
- * @memory:		bytes of all messages, against memory_limit
+ * @memory:		bytes of all that counts against memory_limit
  * @blockers:		sessions with KMQTT_POLICY_BLOCK: only if there are any does
  *			a publish look for full ones first
  * @sessions:		by name

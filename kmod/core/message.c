@@ -52,8 +52,7 @@ void kmqtt_message_exit(void)
 	kmem_cache_destroy(kmqtt_msg_cache);
 }
 
-/* Counts @size against memory_limit. Return: false if it does not fit */
-static bool kmqtt_msg_charge(struct kmqtt_broker *broker, u32 size)
+bool kmqtt_memory_charge(struct kmqtt_broker *broker, u64 size)
 {
 	u64 limit = READ_ONCE(broker->limits.memory_limit);
 
@@ -65,6 +64,11 @@ static bool kmqtt_msg_charge(struct kmqtt_broker *broker, u32 size)
 		return true;
 	percpu_counter_sub(&broker->memory, size);
 	return false;
+}
+
+void kmqtt_memory_uncharge(struct kmqtt_broker *broker, u64 size)
+{
+	percpu_counter_sub(&broker->memory, size);
 }
 
 struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
@@ -86,12 +90,12 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 		return ERR_PTR(-EMSGSIZE);
 	size = sizeof(*msg) + sizeof(__be16) + desc->topic_len + 1 + kept +
 	       desc->payload_len;
-	if (!kmqtt_msg_charge(broker, size))
+	if (!kmqtt_memory_charge(broker, size))
 		return ERR_PTR(-ENOBUFS);
 	msg = size > KMQTT_MSG_SHORT ? kvmalloc(size, gfp) :
 	      kmem_cache_alloc(kmqtt_msg_cache, gfp);
 	if (!msg) {
-		percpu_counter_sub(&broker->memory, size);
+		kmqtt_memory_uncharge(broker, size);
 		return ERR_PTR(-ENOMEM);
 	}
 	refcount_set(&msg->refs, 1);
@@ -121,7 +125,7 @@ void kmqtt_msg_put(struct kmqtt_msg *msg)
 {
 	if (!refcount_dec_and_test(&msg->refs))
 		return;
-	percpu_counter_sub(&msg->broker->memory, msg->size);
+	kmqtt_memory_uncharge(msg->broker, msg->size);
 	kmqtt_tracker_put(msg->tracker);
 	/* vfree() may sleep, and the last reference is often dropped under RCU */
 	if (msg->size <= KMQTT_MSG_SHORT)

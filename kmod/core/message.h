@@ -108,6 +108,16 @@ struct kmqtt_msg_desc {
 struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 				  const struct kmqtt_msg_desc *desc, gfp_t gfp);
 
+/**
+ * kmqtt_memory_charge() - count bytes against memory_limit
+ *
+ * Any context. Return: false, and they are not counted, if that is over it.
+ */
+bool kmqtt_memory_charge(struct kmqtt_broker *broker, u64 size);
+
+/** kmqtt_memory_uncharge() - they are free again. Any context */
+void kmqtt_memory_uncharge(struct kmqtt_broker *broker, u64 size);
+
 /** kmqtt_msg_get() - one more reference; the caller holds one already */
 static inline struct kmqtt_msg *kmqtt_msg_get(struct kmqtt_msg *msg)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Retained messages: see retain.h. */
+#include <linux/err.h>
 #include <linux/sched.h>
 
 #include "core/message.h"
@@ -54,12 +55,46 @@ static void kmqtt_retain_detach(struct kmqtt_retain *store,
 	kmqtt_msg_put(msg);
 }
 
+/* Lets go of a node without a message; what becomes free is not counted any more. */
+static void kmqtt_retain_put_node(struct kmqtt_retain *store,
+				  struct kmqtt_broker *broker,
+				  struct kmqtt_node *node)
+{
+	u64 before = store->trie.bytes;
+
+	kmqtt_trie_put(&store->trie, node);
+	kmqtt_memory_uncharge(broker, before - store->trie.bytes);
+}
+
 /* Forgets a node's message, and the node if nothing else needs it. */
 static void kmqtt_retain_drop(struct kmqtt_retain *store,
 			      struct kmqtt_node *node)
 {
+	struct kmqtt_broker *broker = node->msg->broker;
+
 	kmqtt_retain_detach(store, node);
+	kmqtt_retain_put_node(store, broker, node);
+}
+
+/*
+ * A node for one more message. The levels of a topic name may take much more
+ * memory than the message, and whoever sent it may have made up all of them: so
+ * they count as it does.
+ */
+static struct kmqtt_node *kmqtt_retain_get_node(struct kmqtt_retain *store,
+						struct kmqtt_broker *broker,
+						struct kmqtt_view topic)
+{
+	u64 before = store->trie.bytes, more;
+	struct kmqtt_node *node = kmqtt_trie_get(&store->trie, topic);
+
+	if (!node)
+		return ERR_PTR(-ENOMEM);
+	more = store->trie.bytes - before;
+	if (kmqtt_memory_charge(broker, more))
+		return node;
 	kmqtt_trie_put(&store->trie, node);
+	return ERR_PTR(-ENOSPC);
 }
 
 static bool kmqtt_retain_expired(const struct kmqtt_node *node)
@@ -104,9 +139,9 @@ static int kmqtt_retain_keep(struct kmqtt_retain *store, struct kmqtt_msg *msg,
 		return 0;
 	if (max_count && store->count >= max_count)
 		return -ENOSPC;
-	node = kmqtt_trie_get(&store->trie, topic);
-	if (!node)
-		return -ENOMEM;
+	node = kmqtt_retain_get_node(store, msg->broker, topic);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
 	kmqtt_retain_attach(store, node, kmqtt_msg_get(msg));
 	return 0;
 }

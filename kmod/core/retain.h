@@ -22,7 +22,7 @@ struct kmqtt_msg;
  * @trie:	nodes, keyed by topic name
  * @lock:	writers and walkers
  * @count:	messages, written under @lock, read anywhere
- * @bytes:	their sizes, likewise
+ * @bytes:	their sizes, without those of the nodes, likewise
  * @by_expiry:	nodes whose message expires, the earliest first, under @lock
  */
 struct kmqtt_retain {
@@ -49,7 +49,10 @@ void kmqtt_retain_destroy(struct kmqtt_retain *store);
  * Each call also drops a few that have expired (MQTT 5.0, 3.3.2.3.3), so that
  * they do not pile up where nobody walks.
  *
- * Process context, may sleep. Return: 0, -ENOMEM, -ENOSPC over @max_count.
+ * The nodes of its topic count against memory_limit, as the message does.
+ *
+ * Process context, may sleep. Return: 0, -ENOMEM, -ENOSPC over @max_count or
+ * memory_limit.
  */
 int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
 		     unsigned long max_count);

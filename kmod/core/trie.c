@@ -57,6 +57,7 @@ int kmqtt_trie_init(struct kmqtt_trie *trie)
 	int err;
 
 	trie->nodes = 0;
+	trie->bytes = 0;
 	trie->root = kzalloc_obj(*trie->root, GFP_KERNEL);
 	if (!trie->root)
 		return -ENOMEM;
@@ -127,6 +128,11 @@ static struct kmqtt_node __rcu **kmqtt_node_slot(struct kmqtt_node *parent,
 	return kmqtt_level_is(level, '#') ? &parent->hash : NULL;
 }
 
+static size_t kmqtt_node_size(const struct kmqtt_node *node)
+{
+	return struct_size(node, level, node->level_len);
+}
+
 static struct kmqtt_node *kmqtt_node_new(struct kmqtt_trie *trie,
 					 struct kmqtt_node *parent,
 					 struct kmqtt_view level)
@@ -149,6 +155,7 @@ static struct kmqtt_node *kmqtt_node_new(struct kmqtt_trie *trie,
 	kmqtt_node_link(node);
 	parent->users++;
 	trie->nodes++;
+	trie->bytes += kmqtt_node_size(node);
 	return node;
 }
 
@@ -189,6 +196,7 @@ void kmqtt_trie_put(struct kmqtt_trie *trie, struct kmqtt_node *node)
 				       kmqtt_trie_params);
 		rb_erase(&node->sibling, &parent->children);
 		trie->nodes--;
+		trie->bytes -= kmqtt_node_size(node);
 		kfree_rcu(node, rcu);
 		node = parent;
 	}

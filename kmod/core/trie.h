@@ -73,11 +73,13 @@ struct kmqtt_node {
  * @table:	all nodes but the root by (parent, level)
  * @root:	above the first level
  * @nodes:	how many there are but the root, under the writer's lock
+ * @bytes:	their sizes, likewise
  */
 struct kmqtt_trie {
 	struct rhashtable table;
 	struct kmqtt_node *root;
 	unsigned long nodes;
+	u64 bytes;
 };
 
 /** kmqtt_level_is() - is the level the wildcard @wild (`+` or `#`)? Any context */

@@ -79,7 +79,7 @@ static void retain_keeps_the_last(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, set(test, "a/b", "three", 0), 0);
 	KUNIT_EXPECT_EQ(test, set(test, "a", "x", 0), 0);
 	KUNIT_EXPECT_EQ(test, store->count, 2);
-	KUNIT_EXPECT_EQ(test, store->bytes,
+	KUNIT_EXPECT_EQ(test, store->bytes + store->trie.bytes,
 			percpu_counter_sum(&kmqtt_kunit_broker(test)->memory));
 
 	KUNIT_EXPECT_EQ(test, set(test, "a/b", "", 0), 0);
@@ -102,6 +102,37 @@ static void retain_has_a_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, store_of(test)->trie.nodes, 2);
 	KUNIT_EXPECT_EQ(test, set(test, "a", "", 2), 0);
 	KUNIT_EXPECT_EQ(test, set(test, "c", "x", 2), 0);
+}
+
+/* A short message with a deep topic takes a hundred times its size. */
+static void retained_topics_count_as_memory(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_retain *store = &b->retain;
+	char topic[KMQTT_TOPIC_LEVELS_MAX];
+	unsigned int i;
+	int ret = 0;
+
+	memset(topic, '/', sizeof(topic));
+	topic[sizeof(topic) - 1] = 0;
+	b->limits.memory_limit = 100000;
+	for (i = 0; i < 26 && !ret; i++) {
+		topic[0] = 'a' + i;
+		ret = set(test, topic, "x", 0);
+		KUNIT_EXPECT_GE(test, percpu_counter_sum(&b->memory),
+				(s64)(store->bytes + store->trie.nodes *
+				      sizeof(struct kmqtt_node)));
+	}
+	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
+	KUNIT_EXPECT_GE(test, store->count, 1);
+	KUNIT_EXPECT_EQ(test, store->trie.nodes, store->count * (sizeof(topic) - 1));
+
+	/* what has a place may change, and what goes gives it back */
+	topic[0] = 'a';
+	KUNIT_EXPECT_EQ(test, set(test, topic, "y", 0), 0);
+	KUNIT_EXPECT_EQ(test, set(test, topic, "", 0), 0);
+	topic[0] = 'z';
+	KUNIT_EXPECT_EQ(test, set(test, topic, "x", 0), 0);
 }
 
 static void retain_walk_drops_expired(struct kunit *test)
@@ -297,6 +328,7 @@ static void retain_dump_goes_on(struct kunit *test)
 static struct kunit_case retain_cases[] = {
 	KUNIT_CASE(retain_keeps_the_last),
 	KUNIT_CASE(retain_has_a_limit),
+	KUNIT_CASE(retained_topics_count_as_memory),
 	KUNIT_CASE(retain_walk_drops_expired),
 	KUNIT_CASE(retain_reaps_expired),
 	KUNIT_CASE(retain_clears_by_filter),
