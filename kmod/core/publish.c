@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The way of a message through the switch: rules, retained store, match, queues. */
-#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -247,22 +246,6 @@ static int kmqtt_publish_allowed(const struct kmqtt_publisher *by,
 	return ret;
 }
 
-static void kmqtt_publish_denied(struct kmqtt_session *from, struct kmqtt_msg *msg)
-{
-	struct kmqtt_event event = {
-		.type = KMQTT_EVENT_DENY,
-		.session = from->name,
-		.topic = kmqtt_msg_topic(msg),
-		.topic_len = msg->topic_len,
-	};
-
-	kmqtt_stats_add(msg->broker->stats, KMQTT_STAT_MESSAGES_DENIED, 1);
-	if (time_after(jiffies, READ_ONCE(from->event_deny) + HZ)) {
-		WRITE_ONCE(from->event_deny, jiffies);
-		kmqtt_event_emit(msg->broker, &event);
-	}
-}
-
 static void kmqtt_publish_count(struct kmqtt_session *from, struct kmqtt_msg *msg,
 				const struct kmqtt_route *r)
 {
@@ -320,8 +303,11 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 
 	if (by->session) {
 		ret = kmqtt_publish_allowed(by, msg);
-		if (ret == -EACCES)
-			kmqtt_publish_denied(by->session, msg);
+		if (ret == -EACCES) {
+			kmqtt_stats_add(b->stats, KMQTT_STAT_MESSAGES_DENIED, 1);
+			kmqtt_session_denied(by->session, kmqtt_msg_topic(msg),
+					     msg->topic_len);
+		}
 		if (ret)
 			return ret;
 	}

@@ -2,6 +2,7 @@
 /* Sessions: how they begin, change hands and end. */
 #include <linux/err.h>
 #include <linux/jhash.h>
+#include <linux/jiffies.h>
 #include <linux/memcontrol.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
@@ -524,6 +525,21 @@ void kmqtt_session_set_online(struct kmqtt_session *s,
 		kmqtt_queue_space(s);
 }
 
+void kmqtt_session_denied(struct kmqtt_session *s, const u8 *topic, u32 len)
+{
+	struct kmqtt_event event = {
+		.type = KMQTT_EVENT_DENY,
+		.session = s->name,
+		.topic = topic,
+		.topic_len = len,
+	};
+
+	if (!time_after(jiffies, READ_ONCE(s->event_deny) + HZ))
+		return;
+	WRITE_ONCE(s->event_deny, jiffies);
+	kmqtt_event_emit(s->broker, &event);
+}
+
 struct kmqtt_replay {
 	struct kmqtt_session *session;
 	const struct kmqtt_sub_opts *opts;
@@ -587,10 +603,8 @@ int kmqtt_session_subscribe(struct kmqtt_session *s, const u8 *filter, u32 len,
 	int ret;
 
 	ret = kmqtt_session_check_filter(s, full, opts->no_local, &inner, &shared);
-	if (ret == -EACCES) {
-		event.type = KMQTT_EVENT_DENY;
-		kmqtt_event_emit(b, &event);
-	}
+	if (ret == -EACCES)
+		kmqtt_session_denied(s, filter, len);
 	if (ret)
 		return ret;
 	ret = kmqtt_tree_add(&b->tree, s, filter, len, opts, &existed);

@@ -499,6 +499,9 @@ void kmqtt_session_set_online(struct kmqtt_session *session,
 int kmqtt_session_subscribe(struct kmqtt_session *session, const u8 *filter,
 			    u32 len, const struct kmqtt_sub_opts *opts);
 
+/** kmqtt_session_denied() - the rules forbade it a topic name or filter: the event */
+void kmqtt_session_denied(struct kmqtt_session *session, const u8 *topic, u32 len);
+
 /** kmqtt_session_unsubscribe() - Return: 0, -ENOENT, -EILSEQ */
 int kmqtt_session_unsubscribe(struct kmqtt_session *session, const u8 *filter,
 			      u32 len);

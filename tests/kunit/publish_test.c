@@ -240,6 +240,35 @@ static void rules_are_kept(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_DENIED], 1);
 }
 
+static unsigned int denials;
+
+static void count_denials(struct kmqtt_broker *broker, const struct kmqtt_event *event)
+{
+	denials += event->type == KMQTT_EVENT_DENY;
+}
+
+/* Whoever tries again and again does not flood those who watch. */
+static void denials_are_told_once_a_second(struct kunit *test)
+{
+	const struct kmqtt_sub_opts opts = { .qos = 1 };
+	struct kmqtt_peer *peer = local(test, "one");
+	unsigned long begin = jiffies;
+	unsigned int i;
+
+	deny(test, KMQTT_ACL_READ | KMQTT_ACL_WRITE, "a/#");
+	denials = 0;
+	kmqtt_event_set_sink(count_denials);
+	for (i = 0; i < 20; i++) {
+		KUNIT_EXPECT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT("a/b"), &opts),
+				-EACCES);
+		KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, peer, "a/b", "x", 1),
+				-EACCES);
+	}
+	kmqtt_event_set_sink(NULL);
+	KUNIT_EXPECT_GE(test, denials, 1);
+	KUNIT_EXPECT_LE(test, denials, 1 + (jiffies - begin) / HZ);
+}
+
 static void counters_count(struct kunit *test)
 {
 	struct kmqtt_peer *peer = local(test, "one");
@@ -351,6 +380,7 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(retained_qos_is_the_lower),
 	KUNIT_CASE(retained_limits),
 	KUNIT_CASE(rules_are_kept),
+	KUNIT_CASE(denials_are_told_once_a_second),
 	KUNIT_CASE(counters_count),
 	KUNIT_CASE(tracker_waits_for_uplinks),
 	KUNIT_CASE(tracker_hears_of_drops),
