@@ -154,13 +154,13 @@ static bool kmqtt_route_grow(struct kmqtt_route *r)
 	return true;
 }
 
-static void kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
+static bool kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct kmqtt_route *r = ctx;
 	bool merge;
 
 	if (!kmqtt_route_wanted(r->from, r->msg, sub))
-		return;
+		return false;
 	/* a shared subscription is delivered on its own account (MQTT 5.0, 4.8.2) */
 	merge = !sub->group && READ_ONCE(sub->session->sub_count) > 1;
 	if (merge || r->hold) {
@@ -172,6 +172,7 @@ static void kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
 	} else {
 		kmqtt_route_push_group(r, &sub, 1);
 	}
+	return true;
 }
 
 /* Among what is held back, a session that is full. Return: a reference, or NULL */

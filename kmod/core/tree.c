@@ -278,7 +278,7 @@ static void kmqtt_group_join(struct kmqtt_tree *tree, struct kmqtt_sub *sub)
 
 	sub->place = members->count;
 	rcu_assign_pointer(members->sub[sub->place], sub);
-	/* pairs with kmqtt_group_pick() */
+	/* pairs with kmqtt_group_visit() */
 	smp_store_release(&members->count, members->count + 1);
 	if (hlist_unhashed(&group->node_link))
 		hlist_add_head_rcu(&group->node_link, &group->node->groups);
@@ -303,7 +303,7 @@ static void kmqtt_group_leave(struct kmqtt_tree *tree, struct kmqtt_sub *sub)
 					 lockdep_is_held(&tree->lock));
 	last->place = sub->place;
 	rcu_assign_pointer(members->sub[last->place], last);
-	/* pairs with kmqtt_group_pick() */
+	/* pairs with kmqtt_group_visit() */
 	smp_store_release(&members->count, count);
 }
 
@@ -489,23 +489,29 @@ static bool kmqtt_session_ready(const struct kmqtt_session *session)
 	return rcu_access_pointer(session->port) && READ_ONCE(session->online);
 }
 
-/* The member whose turn it is, skipping those that are away if one is not. */
-static const struct kmqtt_sub *kmqtt_group_pick(struct kmqtt_sub_group *group)
+/*
+ * The member whose turn it is, or the next one that takes the message; first
+ * those that are there, then all, for one may have gone in between.
+ */
+static void kmqtt_group_visit(struct kmqtt_sub_group *group, kmqtt_sub_fn fn,
+			      void *ctx)
 {
 	struct kmqtt_sub_members *members = rcu_dereference(group->members);
 	const struct kmqtt_sub *sub;
+	unsigned int pass;
 	u32 count, at, left;
 
 	/* pairs with kmqtt_group_join() and kmqtt_group_leave() */
 	count = smp_load_acquire(&members->count);
 	at = (u32)atomic_inc_return(&group->turn) % count;
-	for (left = count; left; left--) {
-		sub = rcu_dereference(members->sub[at]);
-		if (kmqtt_session_ready(sub->session))
-			return sub;
-		at = at + 1 < count ? at + 1 : 0;
+	for (pass = 0; pass < 2; pass++) {
+		for (left = count; left; left--) {
+			sub = rcu_dereference(members->sub[at]);
+			if ((pass || kmqtt_session_ready(sub->session)) && fn(ctx, sub))
+				return;
+			at = at + 1 < count ? at + 1 : 0;
+		}
 	}
-	return rcu_dereference(members->sub[at]);
 }
 
 static void kmqtt_node_visit(const struct kmqtt_node *node, bool shared,
@@ -519,7 +525,7 @@ static void kmqtt_node_visit(const struct kmqtt_node *node, bool shared,
 	if (!shared)
 		return;
 	hlist_for_each_entry_rcu(group, &node->groups, node_link)
-		fn(ctx, kmqtt_group_pick(group));
+		kmqtt_group_visit(group, fn, ctx);
 }
 
 /*

@@ -190,8 +190,10 @@ void kmqtt_tree_del_session(struct kmqtt_tree *tree,
  *
  * Under rcu_read_lock(): must not sleep. A session with several matching
  * subscriptions is told once for each.
+ * Return: true if it takes the message; if not, another member of the group is
+ * asked where it is a shared subscription.
  */
-typedef void (*kmqtt_sub_fn)(void *ctx, const struct kmqtt_sub *sub);
+typedef bool (*kmqtt_sub_fn)(void *ctx, const struct kmqtt_sub *sub);
 
 /**
  * kmqtt_tree_match() - who has subscribed to this topic name?
@@ -199,7 +201,8 @@ typedef void (*kmqtt_sub_fn)(void *ctx, const struct kmqtt_sub *sub);
  * @topic:	a valid topic name
  * @len:	its bytes
  * @fn:		called for each; of a shared subscription's group for one member,
- *		in turn, one that is attached and online if there is any
+ *		in turn, one that is attached and online if there is any, and
+ *		for others only as long as none has taken it
  * @ctx:	for @fn
  *
  * As of MQTT 5.0, 4.7 and 4.8.2. A subscription that is changed meanwhile is

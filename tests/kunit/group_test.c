@@ -75,12 +75,13 @@ static void del(struct group_test *t, unsigned int session, const char *filter)
 						TEXT(filter)), 0);
 }
 
-static void note_session(void *ctx, const struct kmqtt_sub *sub)
+static bool note_session(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct group_test *t = ctx;
 
 	t->got[sub->session - t->session]++;
 	t->calls++;
+	return true;
 }
 
 /* Publishes @n times; t->got says who had how many. */
@@ -295,7 +296,7 @@ struct race_seen {
 	unsigned int group;
 };
 
-static void race_note(void *ctx, const struct kmqtt_sub *sub)
+static bool race_note(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct race_seen *seen = ctx;
 
@@ -303,6 +304,7 @@ static void race_note(void *ctx, const struct kmqtt_sub *sub)
 		seen->group++;
 	else if (sub->session == &seen->t->session[0])
 		seen->stable++;
+	return true;
 }
 
 static void match_races_with_subscribe(struct kunit *test)

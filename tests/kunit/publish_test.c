@@ -204,18 +204,27 @@ static void retained_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->retain.count, 1);
 }
 
-static void deny(struct kunit *test, u8 access, const char *filter)
+/* @client: whom it is about; NULL: everyone */
+static void deny_client(struct kunit *test, u8 access, const char *filter,
+			const char *client)
 {
 	struct kmqtt_acl *acl = &kmqtt_kunit_broker(test)->acl;
 	struct kmqtt_acl_rule *rule;
 
 	rule = kzalloc(struct_size(rule, filter, strlen(filter)), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, rule);
+	rule->subject = client ? KMQTT_ACL_CLIENT : KMQTT_ACL_ANY;
+	rule->name = client ? kstrdup(client, GFP_KERNEL) : NULL;
 	rule->access = access;
 	rule->filter_len = strlen(filter);
 	memcpy(rule->filter, filter, rule->filter_len);
 	acl->default_allow = true;
 	KUNIT_ASSERT_EQ(test, kmqtt_acl_add(acl, rule, 0), 0);
+}
+
+static void deny(struct kunit *test, u8 access, const char *filter)
+{
+	deny_client(test, access, filter, NULL);
 }
 
 static void rules_are_kept(struct kunit *test)
@@ -238,6 +247,29 @@ static void rules_are_kept(struct kunit *test)
 	kmqtt_peer_expect_none(test, peer);
 	kmqtt_stats_sum(kmqtt_kunit_broker(test)->stats, sum);
 	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_DENIED], 1);
+}
+
+/* Who may not read a message does not take it away from his group. */
+static void group_skips_who_may_not_read(struct kunit *test)
+{
+	struct kmqtt_peer *one = local(test, "one"), *two = local(test, "two");
+	unsigned int i;
+
+	deny_client(test, KMQTT_ACL_READ, "a/secret", "one");
+	kmqtt_peer_subscribe(test, one, "$share/g/a/#", 1, 0);
+	kmqtt_peer_subscribe(test, two, "$share/g/a/#", 1, 0);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "a/secret", "x", 1), 1);
+	KUNIT_EXPECT_EQ(test, two->s->queued, 3);
+	kmqtt_peer_expect_none(test, one);
+
+	/* one who is away may read it, who is there may not */
+	kmqtt_session_set_online(two->s, &two->port, false);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "a/secret", "x", 1), 1);
+	KUNIT_EXPECT_EQ(test, two->s->queued, 4);
+	deny_client(test, KMQTT_ACL_READ, "a/secret", "two");
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "a/secret", "x", 1), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "a/open", "x", 1), 1);
 }
 
 static unsigned int denials;
@@ -380,6 +412,7 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(retained_qos_is_the_lower),
 	KUNIT_CASE(retained_limits),
 	KUNIT_CASE(rules_are_kept),
+	KUNIT_CASE(group_skips_who_may_not_read),
 	KUNIT_CASE(denials_are_told_once_a_second),
 	KUNIT_CASE(counters_count),
 	KUNIT_CASE(tracker_waits_for_uplinks),

@@ -75,11 +75,12 @@ static void add(struct tree_test *t, unsigned int session, const char *filter,
 						TEXT(filter), &opts, &existed), 0);
 }
 
-static void count_call(void *ctx, const struct kmqtt_sub *sub)
+static bool count_call(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct tree_test *t = ctx;
 
 	t->calls++;
+	return true;
 }
 
 static unsigned int match(struct tree_test *t, const char *topic)
@@ -255,7 +256,7 @@ static void twin_change(struct tree_test *t)
 		*sub = t->twin[--t->count];
 }
 
-static void twin_mark(void *ctx, const struct kmqtt_sub *sub)
+static bool twin_mark(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct tree_test *t = ctx;
 	char filter[TWIN_TEXT];
@@ -267,9 +268,10 @@ static void twin_mark(void *ctx, const struct kmqtt_sub *sub)
 	twin = twin_find(t, sub->session, filter);
 	KUNIT_EXPECT_NOT_NULL_MSG(t->test, twin, "%s is unknown", filter);
 	if (!twin)
-		return;
+		return true;
 	KUNIT_EXPECT_EQ(t->test, twin->sub_id, sub->opts.sub_id);
 	twin->seen++;
+	return true;
 }
 
 /* How often were the subscriptions of a shared one's group told? */
