@@ -52,7 +52,7 @@ generate:
 	tests/generate
 
 bench:
-	tests/bench/run
+	tests/bench/run $(if $(ICOUNT),--icount)
 
 fuzz:
 	$(MAKE) -C tests/fuzz run
@@ -69,7 +69,7 @@ help:
 	@echo 'make install    module, programs, library, headers, man pages, udev rule (DESTDIR=, PREFIX=)'
 	@echo 'make demo       a broker, clients and local processes, here or in a virtual machine'
 	@echo 'make check      all tests; installs the packages they need (root)'
-	@echo 'make bench      speed and memory, in a virtual machine'
+	@echo 'make bench      speed and memory, in a virtual machine (ICOUNT=1: in instructions)'
 	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
 	@echo 'make generate   what is made from uapi/kmqtt.yaml'
 	@echo 'make setup      only the packages that make check and make demo need'
