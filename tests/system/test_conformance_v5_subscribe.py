@@ -100,6 +100,7 @@ def test_mqtt5_3_8_4_1_and_2_suback(broker, topic):
         assert one.codes(SUBACK) == (packet_id, [0], {})
 
 
+# Mosquitto 2.0.11 keeps the No Local of the old one.
 def test_mqtt5_3_8_4_3_subscription_is_replaced(broker, topic):
     """QoS, identifier and options are those of the last one; there is one copy."""
     one, two = broker.connect(), broker.connect()
