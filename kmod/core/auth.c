@@ -134,8 +134,9 @@ static u8 kmqtt_auth_compare(const struct kmqtt_auth_request *req,
 	crypto_free_shash(hmac);
 	if (err)
 		return KMQTT_RC_SERVER_BUSY;
-	return differs | !wanted->known | !req->password ?
-	       KMQTT_RC_BAD_USER_NAME_OR_PASSWORD : KMQTT_RC_SUCCESS;
+	if (differs || !wanted->known || !req->password)
+		return KMQTT_RC_BAD_USER_NAME_OR_PASSWORD;
+	return KMQTT_RC_SUCCESS;
 }
 
 static void kmqtt_auth_check(struct work_struct *work)
