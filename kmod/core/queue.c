@@ -271,7 +271,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes)
 	while ((s = wakes->first)) {
 		wakes->first = s->wake_next;
 		clear_bit(KMQTT_SESSION_WAKE_HELD, &s->flags);
-		smp_mb__after_atomic();
+		smp_mb__after_atomic();	/* pairs with test_and_set_bit() above */
 		kmqtt_queue_wake(s);
 		kmqtt_session_put(s);
 	}

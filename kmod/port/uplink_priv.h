@@ -336,6 +336,7 @@ static inline void kmqtt_uplink_count(struct kmqtt_uplink *up,
 {
 	atomic64_add(n, &up->stats[which]);
 }
+
 /* uplink_conf.c */
 
 /**
