@@ -137,13 +137,17 @@ enum kmqtt_acl_access {
 
 /**
  * enum kmqtt_event_code - What happened
- * @KMQTT_EVENT_CODE_ATTACH: a session got its port (a client connected)
- * @KMQTT_EVENT_CODE_DETACH: it lost it; reason says why
- * @KMQTT_EVENT_CODE_TAKEOVER: another port took the session
+ * @KMQTT_EVENT_CODE_ATTACH: a session got its port (a client connected); peer,
+ *   listener, version
+ * @KMQTT_EVENT_CODE_DETACH: it lost it (a client has gone); reason and error
+ *   say why
+ * @KMQTT_EVENT_CODE_TAKEOVER: another port took the session; peer is who lost
+ *   it
  * @KMQTT_EVENT_CODE_EXPIRE: the session's expiry interval ended
  * @KMQTT_EVENT_CODE_SUBSCRIBE: topic is the filter
  * @KMQTT_EVENT_CODE_UNSUBSCRIBE: topic is the filter
- * @KMQTT_EVENT_CODE_DROP: its queue began to drop; count so far
+ * @KMQTT_EVENT_CODE_DROP: it began to lose messages; count so far; reason 149,
+ *   they are too large
  * @KMQTT_EVENT_CODE_DENY: the access rules forbade it
  * @KMQTT_EVENT_CODE_UPLINK_UP: CONNACK received; text is the server's address
  * @KMQTT_EVENT_CODE_UPLINK_DOWN: connection lost or closed; reason, error,
@@ -155,10 +159,10 @@ enum kmqtt_acl_access {
  *   reason
  * @KMQTT_EVENT_CODE_UPLINK_SUBACK: the server refused a filter; reason
  * @KMQTT_EVENT_CODE_UPLINK_PUBACK: the server refused a publish; reason
- * @KMQTT_EVENT_CODE_CLIENT_REFUSED: an MQTT client was not let in; reason;
- *   text is its address
+ * @KMQTT_EVENT_CODE_CLIENT_REFUSED: an MQTT client was not let in; reason,
+ *   text, peer, listener
  * @KMQTT_EVENT_CODE_CLIENT_MALFORMED: an MQTT client was closed for what it
- *   sent; reason; text is its address
+ *   sent; reason, peer, listener
  */
 enum kmqtt_event_code {
 	KMQTT_EVENT_CODE_ATTACH = 1,
@@ -338,6 +342,14 @@ enum {
 	KMQTT_A_SESSION_DELIVERED_BYTES,
 	KMQTT_A_SESSION_DROPPED_MESSAGES,
 	KMQTT_A_SESSION_EXPIRED_MESSAGES,
+	KMQTT_A_SESSION_PEER,
+	KMQTT_A_SESSION_LISTENER,
+	KMQTT_A_SESSION_VERSION,
+	KMQTT_A_SESSION_KEEPALIVE,
+	KMQTT_A_SESSION_PACKETS_RECEIVED,
+	KMQTT_A_SESSION_PACKETS_SENT,
+	KMQTT_A_SESSION_BYTES_RECEIVED,
+	KMQTT_A_SESSION_BYTES_SENT,
 
 	__KMQTT_A_SESSION_MAX,
 	KMQTT_A_SESSION_MAX = (__KMQTT_A_SESSION_MAX - 1)
@@ -351,6 +363,8 @@ enum {
 	KMQTT_A_SUBSCRIPTION_RETAIN_AS_PUBLISHED,
 	KMQTT_A_SUBSCRIPTION_RETAIN_HANDLING,
 	KMQTT_A_SUBSCRIPTION_ID,
+	KMQTT_A_SUBSCRIPTION_PAD,
+	KMQTT_A_SUBSCRIPTION_NUMBER,
 
 	__KMQTT_A_SUBSCRIPTION_MAX,
 	KMQTT_A_SUBSCRIPTION_MAX = (__KMQTT_A_SUBSCRIPTION_MAX - 1)
@@ -520,6 +534,9 @@ enum {
 	KMQTT_A_EVENT_PAD,
 	KMQTT_A_EVENT_COUNT,
 	KMQTT_A_EVENT_TIME_NS,
+	KMQTT_A_EVENT_PEER,
+	KMQTT_A_EVENT_LISTENER,
+	KMQTT_A_EVENT_VERSION,
 
 	__KMQTT_A_EVENT_MAX,
 	KMQTT_A_EVENT_MAX = (__KMQTT_A_EVENT_MAX - 1)

@@ -10,13 +10,14 @@ struct kmqtt_broker;
 /**
  * enum kmqtt_event_type - what happened
  * @KMQTT_EVENT_ATTACH:		a session got its port (a client connected)
- * @KMQTT_EVENT_DETACH:		it lost it; reason says why
- * @KMQTT_EVENT_TAKEOVER:	another port took the session
+ * @KMQTT_EVENT_DETACH:		it lost it; reason and error say why
+ * @KMQTT_EVENT_TAKEOVER:	another port took the session; peer is who lost it
  * @KMQTT_EVENT_EXPIRE:		the session's expiry interval ended
  * @KMQTT_EVENT_SUBSCRIBE:	topic is the filter
  * @KMQTT_EVENT_UNSUBSCRIBE:	topic is the filter
- * @KMQTT_EVENT_DROP:		its queue began to drop; count so far; at most one
- *				a second for a session
+ * @KMQTT_EVENT_DROP:		it began to lose messages; count so far; reason 0x95:
+ *				they are larger than its peer takes; at most one a
+ *				second for a session
  * @KMQTT_EVENT_DENY:		the access rules forbade it; at most one a second for
  *				a session
  * @KMQTT_EVENT_UPLINK_UP:	CONNACK received; text is the server's address
@@ -27,10 +28,8 @@ struct kmqtt_broker;
  * @KMQTT_EVENT_UPLINK_MALFORMED: malformed packet or protocol error; reason
  * @KMQTT_EVENT_UPLINK_SUBACK:	the server refused a filter; reason
  * @KMQTT_EVENT_UPLINK_PUBACK:	the server refused a publish; reason
- * @KMQTT_EVENT_CLIENT_REFUSED:	an MQTT client was not let in; reason; text is its
- *				address
- * @KMQTT_EVENT_CLIENT_MALFORMED: an MQTT client was closed for what it sent; reason;
- *				text is its address
+ * @KMQTT_EVENT_CLIENT_REFUSED:	an MQTT client was not let in; reason, text
+ * @KMQTT_EVENT_CLIENT_MALFORMED: an MQTT client was closed for what it sent; reason
  */
 enum kmqtt_event_type {
 	KMQTT_EVENT_ATTACH = 1,
@@ -56,9 +55,12 @@ enum kmqtt_event_type {
  * struct kmqtt_event - one event; all pointers are the caller's
  * @type:	&enum kmqtt_event_type
  * @reason:	MQTT 5.0 reason code, 0 if there is none
+ * @version:	protocol level of an MQTT client, 0 if it is none
  * @error:	positive errno, 0 if there is none
  * @session:	name of the session, or NULL
  * @uplink:	name of the uplink, or NULL
+ * @peer:	address of an MQTT client, or NULL
+ * @listener:	name of the listener that it came by, or NULL
  * @text:	NUL-terminated explanation, or NULL
  * @topic:	topic name or filter, or NULL
  * @topic_len:	its bytes
@@ -67,9 +69,12 @@ enum kmqtt_event_type {
 struct kmqtt_event {
 	u8 type;
 	u8 reason;
+	u8 version;
 	int error;
 	const char *session;
 	const char *uplink;
+	const char *peer;
+	const char *listener;
 	const char *text;
 	const u8 *topic;
 	u32 topic_len;

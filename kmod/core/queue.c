@@ -368,15 +368,19 @@ static bool kmqtt_queue_make_room(struct kmqtt_session *s, u32 size, u64 extra,
 	return true;
 }
 
-static void kmqtt_queue_tell_drop(struct kmqtt_session *s, u64 count)
+void kmqtt_queue_tell_drop(struct kmqtt_session *s, u64 count, u8 reason)
 {
 	struct kmqtt_event event = {
 		.type = KMQTT_EVENT_DROP,
+		.reason = reason,
 		.session = s->name,
 		.count = count,
 	};
+	unsigned long last = READ_ONCE(s->event_drop);
 
-	kmqtt_event_emit(s->broker, &event);
+	/* of several at a time one tells it */
+	if (time_after(jiffies, last + HZ) && cmpxchg(&s->event_drop, last, jiffies) == last)
+		kmqtt_event_emit(s->broker, &event);
 }
 
 /*
@@ -412,7 +416,7 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 		      const struct kmqtt_push *how)
 {
 	u64 extra = how->replay ? READ_ONCE(s->broker->retain.count) : 0;
-	bool queued = false, tell = false, first;
+	bool queued = false, first;
 	struct kmqtt_qent *ent;
 	u64 before, dropped;
 	LIST_HEAD(gone);
@@ -439,11 +443,6 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 	dropped = s->dropped_messages;
 	/* a reader who has told of all drops so far may want to know, and sleep */
 	first = dropped != before && before == s->dropped_reported;
-	if (unlikely(dropped != before) &&
-	    time_after(jiffies, s->event_drop + HZ)) {
-		s->event_drop = jiffies;
-		tell = true;
-	}
 	spin_unlock(&s->lock);
 
 	if (unlikely(dropped != before))
@@ -455,8 +454,8 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 		kmqtt_qent_free_list(&gone);
 	if (!queued && ent)
 		kmqtt_qent_free(ent);
-	if (unlikely(tell))
-		kmqtt_queue_tell_drop(s, dropped);
+	if (unlikely(dropped != before))
+		kmqtt_queue_tell_drop(s, dropped, 0);
 	if ((queued || unlikely(first)) && how->wakes)
 		kmqtt_wakes_add(how->wakes, s);
 	else if (queued || unlikely(first))

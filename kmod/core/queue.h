@@ -133,6 +133,14 @@ void kmqtt_queue_reindex(struct kmqtt_session *session);
  */
 void kmqtt_queue_drain(struct kmqtt_session *session, struct list_head *gone);
 
+/**
+ * kmqtt_queue_tell_drop() - KMQTT_EVENT_DROP, unless one was told a moment ago
+ * @session:	session, lock not held
+ * @count:	what it has lost so far
+ * @reason:	reason code, 0: its queue is full
+ */
+void kmqtt_queue_tell_drop(struct kmqtt_session *session, u64 count, u8 reason);
+
 /** kmqtt_queue_uncount() - a message that was taken is not delivered; lock held */
 void kmqtt_queue_uncount(struct kmqtt_session *session, const struct kmqtt_msg *msg);
 

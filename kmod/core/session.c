@@ -85,6 +85,14 @@ void kmqtt_session_put(struct kmqtt_session *s)
 		call_rcu(&s->rcu, kmqtt_session_free_rcu);
 }
 
+/* sessions_lock held: nobody gets or loses a port meanwhile */
+static struct kmqtt_port *kmqtt_session_port(struct kmqtt_session *s)
+{
+	return rcu_dereference_protected(s->port,
+			lockdep_is_held(&s->broker->sessions_lock));
+}
+
+/* With what its port knows. sessions_lock held */
 static void kmqtt_session_event(struct kmqtt_session *s, u8 type, u8 reason)
 {
 	struct kmqtt_event event = {
@@ -92,15 +100,15 @@ static void kmqtt_session_event(struct kmqtt_session *s, u8 type, u8 reason)
 		.reason = reason,
 		.session = s->name,
 	};
+	struct kmqtt_port_info info;
 
+	if (kmqtt_session_info(s, &info)) {
+		event.peer = info.address;
+		event.listener = info.listener;
+		event.version = info.version;
+		event.error = info.error;
+	}
 	kmqtt_event_emit(s->broker, &event);
-}
-
-/* sessions_lock held: nobody gets or loses a port meanwhile */
-static struct kmqtt_port *kmqtt_session_port(struct kmqtt_session *s)
-{
-	return rcu_dereference_protected(s->port,
-			lockdep_is_held(&s->broker->sessions_lock));
 }
 
 /* It has no port from now on. Return: the one that it had, or NULL */
@@ -251,13 +259,14 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 				 struct kmqtt_identity *who,
 				 struct kmqtt_port *port, struct kmqtt_will *will)
 {
-	struct kmqtt_port *old_port = kmqtt_session_unplug(s);
+	struct kmqtt_port *old_port = kmqtt_session_port(s);
 	struct mem_cgroup *old_memcg = s->memcg;
 	struct kmqtt_identity *old;
 	bool local;
 
 	if (old_port) {
 		kmqtt_session_event(s, KMQTT_EVENT_TAKEOVER, KMQTT_RC_SESSION_TAKEN_OVER);
+		kmqtt_session_unplug(s);
 		kmqtt_will_lost(s, false);
 		old_port->ops->close(old_port, KMQTT_RC_SESSION_TAKEN_OVER);
 	}
@@ -411,6 +420,9 @@ kmqtt_session_open(struct kmqtt_broker *b, const struct kmqtt_session_params *p,
 		goto out;
 	}
 	if (s && (p->clean || kmqtt_session_ends_with_port(s))) {
+		if (kmqtt_session_port(s))
+			kmqtt_session_event(s, KMQTT_EVENT_TAKEOVER,
+					    KMQTT_RC_SESSION_TAKEN_OVER);
 		kmqtt_session_end(s, KMQTT_RC_SESSION_TAKEN_OVER);
 		s = NULL;
 	}
@@ -435,9 +447,9 @@ void kmqtt_session_detach(struct kmqtt_session *s, struct kmqtt_port *port,
 
 	mutex_lock(&b->sessions_lock);
 	if (!s->dead && kmqtt_session_port(s) == port) {
+		kmqtt_session_event(s, KMQTT_EVENT_DETACH, reason);
 		kmqtt_session_unplug(s);
 		wake_up_all(&s->space);
-		kmqtt_session_event(s, KMQTT_EVENT_DETACH, reason);
 		kmqtt_will_lost(s, false);
 		if (!s->expiry || !s->ever_named) {
 			kmqtt_session_end(s, reason);

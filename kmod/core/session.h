@@ -79,6 +79,7 @@ struct kmqtt_port {
  * @listener:	where it came in, NUL terminated, or empty
  * @version:	protocol level: 3, 4 or 5; 0: not MQTT
  * @keepalive:	keep alive in seconds, 0: none
+ * @error:	errno that ended the connection, 0: none did
  * @packets_received: MQTT packets of this connection, likewise below
  * @packets_sent: see above
  * @bytes_received: see above
@@ -89,6 +90,7 @@ struct kmqtt_port_info {
 	char listener[64];
 	u8 version;
 	u16 keepalive;
+	int error;
 	u64 packets_received;
 	u64 packets_sent;
 	u64 bytes_received;
@@ -293,7 +295,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @dropped_messages: what did not fit
  * @expired_messages: what expired here
  * @dropped_reported: what of @dropped_messages a record has told the reader
- * @event_drop:	jiffies of the last KMQTT_EVENT_DROP
+ * @event_drop:	jiffies of the last KMQTT_EVENT_DROP, without a lock
  * @event_deny:	jiffies of the last KMQTT_EVENT_DENY, without a lock
  * @flags:	&enum kmqtt_session_flag, atomic
  * @wake_next:	next in a struct kmqtt_wakes, whose owner has set

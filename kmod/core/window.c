@@ -262,13 +262,14 @@ void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_port *port
 {
 	struct kmqtt_qent *ent = NULL;
 	bool more = false;
+	u64 dropped;
 
 	spin_lock(&s->lock);
 	if (!d->ent && !kmqtt_session_has_port(s, port)) {
 		spin_unlock(&s->lock);
 		return;
 	}
-	s->dropped_messages++;
+	dropped = ++s->dropped_messages;
 	kmqtt_queue_uncount(s, d->msg);
 	if (!d->ent)
 		ent = kmqtt_window_find(s, d->packet_id ?: d->id);
@@ -278,6 +279,7 @@ void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_port *port
 	if (ent)
 		kmqtt_window_done(s, ent, more);
 	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
+	kmqtt_queue_tell_drop(s, dropped, KMQTT_RC_PACKET_TOO_LARGE);
 }
 
 void kmqtt_session_resume(struct kmqtt_session *s, const struct kmqtt_port *port,

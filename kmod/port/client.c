@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/slab.h>
+#include <net/ipv6.h>
 #include <net/sock.h>
 
 #include "compat.h"
@@ -66,6 +67,7 @@ static void kmqtt_client_info(struct kmqtt_port *port, struct kmqtt_port_info *i
 	strscpy(info->listener, c->listener->name, sizeof(info->listener));
 	info->version = READ_ONCE(conn->version);
 	info->keepalive = READ_ONCE(c->keepalive);
+	info->error = READ_ONCE(conn->error);
 	info->packets_received = READ_ONCE(conn->packets_received);
 	info->packets_sent = READ_ONCE(conn->packets_sent);
 	info->bytes_received = READ_ONCE(conn->bytes_received);
@@ -204,21 +206,46 @@ static void kmqtt_client_goodbye(struct kmqtt_conn *conn)
 	kmqtt_xchg_disconnect(&c->x, &dis);
 }
 
+/* It was not let in, or is closed for what it sent. */
+static void kmqtt_client_tell_bad(struct kmqtt_client *c, const char *address, bool bad)
+{
+	const struct kmqtt_greeting *g = c->greeting;
+	const struct kmqtt_conn *conn = &c->x.conn;
+	struct kmqtt_event event = {
+		.type = bad ? KMQTT_EVENT_CLIENT_MALFORMED : KMQTT_EVENT_CLIENT_REFUSED,
+		.reason = conn->reason,
+		.version = conn->version,
+		.session = c->x.session ? c->x.session->name : NULL,
+		.peer = address,
+		.listener = c->listener->name,
+		.text = c->why,
+	};
+	char *name = NULL;
+
+	if (!event.session && g && g->connect.client_id.len)
+		name = kmemdup_nul((const char *)g->connect.client_id.data,
+				   g->connect.client_id.len, GFP_KERNEL);
+	if (name)
+		event.session = name;
+	kmqtt_event_emit(conn->broker, &event);
+	kfree(name);
+	if (__ratelimit(&c->listener->log))
+		pr_info("kmqtt: client %s: %s: %s (0x%02x)\n", address,
+			bad ? "closed for what it sent" : "not let in",
+			kmqtt_reason_name(conn->reason), conn->reason);
+}
+
 static void kmqtt_client_count_end(struct kmqtt_client *c)
 {
 	const struct kmqtt_conn *conn = &c->x.conn;
-	struct kmqtt_event event = {
-		.type = KMQTT_EVENT_CLIENT_REFUSED,
-		.reason = conn->reason,
-		.session = c->x.session ? c->x.session->name : NULL,
-	};
 	bool bad = conn->error == EBADMSG && conn->reason;
-	char text[64];
+	char address[64];
 
-	kmqtt_client_address(c, text, sizeof(text));
-	trace_kmqtt_close(event.session ?: "", text, conn->reason, conn->error);
+	kmqtt_client_address(c, address, sizeof(address));
+	trace_kmqtt_close(c->x.session ? c->x.session->name : "", address, conn->reason,
+			  conn->error);
 	if (!c->answered)
-		trace_kmqtt_connect("", text, conn->version, conn->reason);
+		trace_kmqtt_connect("", address, conn->version, conn->reason);
 	if (c->answered)
 		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_DISCONNECTS, 1);
 	if (!bad && (c->answered || !conn->reason))
@@ -226,16 +253,10 @@ static void kmqtt_client_count_end(struct kmqtt_client *c)
 	if (bad) {
 		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_MALFORMED, 1);
 		atomic64_inc(&c->listener->stats.malformed);
-		event.type = KMQTT_EVENT_CLIENT_MALFORMED;
 	} else {
 		atomic64_inc(&c->listener->stats.denied);
 	}
-	event.text = text;
-	kmqtt_event_emit(conn->broker, &event);
-	if (__ratelimit(&c->listener->log))
-		pr_info("kmqtt: client %s: %s: %s (0x%02x)\n", text,
-			bad ? "closed for what it sent" : "not let in",
-			kmqtt_reason_name(conn->reason), conn->reason);
+	kmqtt_client_tell_bad(c, address, bad);
 }
 
 static void kmqtt_client_unlink(struct kmqtt_client *c)
@@ -280,12 +301,13 @@ static void kmqtt_client_closed(struct kmqtt_conn *conn)
 {
 	struct kmqtt_client *c = kmqtt_client_of(conn);
 
+	kmqtt_client_count_end(c);
 	kmqtt_greeting_free(c->greeting);
 	c->greeting = NULL;
-	kmqtt_client_count_end(c);
 	if (c->x.session) {
 		kmqtt_xchg_drop(&c->x);
-		kmqtt_session_detach(c->x.session, &c->port, conn->reason);
+		kmqtt_session_detach(c->x.session, &c->port,
+				     conn->reason ?: READ_ONCE(c->lost_reason));
 	}
 	kmqtt_client_unlink(c);
 	queue_rcu_work(kmqtt_wq, &c->free_work);
@@ -357,11 +379,18 @@ void kmqtt_client_admitted(struct kmqtt_client *c)
 
 static void kmqtt_client_peer(struct kmqtt_client *c, struct socket *sock)
 {
+	struct sockaddr_in *in = (struct sockaddr_in *)&c->peer;
 	struct sockaddr_storage addr;
 	int len = kernel_getpeername(sock, (struct sockaddr *)&addr);
 
-	if (len > 0 && (addr.ss_family == AF_INET || addr.ss_family == AF_INET6))
-		memcpy(&c->peer, &addr, min_t(size_t, len, sizeof(c->peer)));
+	if (len <= 0 || (addr.ss_family != AF_INET && addr.ss_family != AF_INET6))
+		return;
+	memcpy(&c->peer, &addr, min_t(size_t, len, sizeof(c->peer)));
+	/* who came by IPv4 is shown so; the port is at the same place in both */
+	if (addr.ss_family == AF_INET6 && ipv6_addr_v4mapped(&c->peer.sin6_addr)) {
+		in->sin_family = AF_INET;
+		in->sin_addr.s_addr = c->peer.sin6_addr.s6_addr32[3];
+	}
 }
 
 static struct kmqtt_client *kmqtt_client_alloc(struct kmqtt_listener *l, struct socket *sock)

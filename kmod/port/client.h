@@ -82,7 +82,7 @@ struct kmqtt_greeting {
  * @bridge:	it says that it is a bridge (bit 0x80 of the protocol level)
  * @problem_info: it wants reason strings (MQTT 5.0, 3.1.2.11.7)
  * @answered:	CONNACK was sent
- * @lost_reason: reason code with which somebody else ended it, or 0
+ * @lost_reason: reason code with which somebody else ended it, or it says good-bye
  * @keepalive:	seconds in force; 0: off
  * @session_expiry: seconds, as CONNECT had it
  * @why:	reason string for CONNACK or DISCONNECT, constant, or NULL

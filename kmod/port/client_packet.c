@@ -319,6 +319,7 @@ static int kmqtt_client_disconnect(struct kmqtt_client *c, const struct kmqtt_fi
 	}
 	if (!dis.reason)
 		kmqtt_session_will_drop(c->x.session, &c->port);
+	WRITE_ONCE(c->lost_reason, dis.reason);
 	/* it closes the connection, and so do we: in good order */
 	c->x.conn.peer_reason = true;
 	kmqtt_conn_finish(&c->x.conn);

@@ -157,6 +157,20 @@ void *kmqtt_nl_dump_begin(struct sk_buff *skb, struct netlink_callback *cb,
 int kmqtt_nl_dump_end(struct sk_buff *skb, struct netlink_callback *cb,
 		      void *head, int err);
 
+/**
+ * kmqtt_nl_find_session() - by its name or its number
+ * @broker:	the switch
+ * @name:	attribute, or NULL
+ * @number:	attribute that counts without @name
+ * @extack:	where it is said that there is none
+ *
+ * Return: with a reference, or ERR_PTR(-ENOENT).
+ */
+struct kmqtt_session *kmqtt_nl_find_session(struct kmqtt_broker *broker,
+					    const struct nlattr *name,
+					    const struct nlattr *number,
+					    struct netlink_ext_ack *extack);
+
 /** kmqtt_nl_events_start() - the event sink takes over */
 void kmqtt_nl_events_start(void);
 

@@ -10,6 +10,7 @@ static int kmqtt_nl_put_event(struct sk_buff *skb, const struct kmqtt_event *e)
 	static_assert((int)KMQTT_EVENT_CODE_DENY == KMQTT_EVENT_DENY);
 	static_assert((int)KMQTT_EVENT_CODE_UPLINK_UP == KMQTT_EVENT_UPLINK_UP);
 	static_assert((int)KMQTT_EVENT_CODE_UPLINK_PUBACK == KMQTT_EVENT_UPLINK_PUBACK);
+	static_assert((int)KMQTT_EVENT_CODE_CLIENT_MALFORMED == KMQTT_EVENT_CLIENT_MALFORMED);
 
 	if (nla_put_u32(skb, KMQTT_A_EVENT_CODE, e->type) ||
 	    nla_put_u8(skb, KMQTT_A_EVENT_REASON, e->reason) ||
@@ -17,7 +18,11 @@ static int kmqtt_nl_put_event(struct sk_buff *skb, const struct kmqtt_event *e)
 			      KMQTT_A_EVENT_PAD) ||
 	    kmqtt_nl_put_str(skb, KMQTT_A_EVENT_SESSION, e->session) ||
 	    kmqtt_nl_put_str(skb, KMQTT_A_EVENT_UPLINK, e->uplink) ||
+	    kmqtt_nl_put_str(skb, KMQTT_A_EVENT_PEER, e->peer) ||
+	    kmqtt_nl_put_str(skb, KMQTT_A_EVENT_LISTENER, e->listener) ||
 	    kmqtt_nl_put_str(skb, KMQTT_A_EVENT_TEXT, e->text))
+		return -EMSGSIZE;
+	if (e->version && nla_put_u8(skb, KMQTT_A_EVENT_VERSION, e->version))
 		return -EMSGSIZE;
 	if (e->error && nla_put_u32(skb, KMQTT_A_EVENT_ERROR, e->error))
 		return -EMSGSIZE;
@@ -30,13 +35,18 @@ static int kmqtt_nl_put_event(struct sk_buff *skb, const struct kmqtt_event *e)
 	return 0;
 }
 
+static size_t kmqtt_nl_str_size(const char *text)
+{
+	return nla_total_size(text ? strlen(text) + 1 : 0);
+}
+
 static size_t kmqtt_nl_event_size(const struct kmqtt_event *e)
 {
-	return nla_total_size(sizeof(u32)) * 2 + nla_total_size(sizeof(u8)) +
+	return nla_total_size(sizeof(u32)) * 2 + nla_total_size(sizeof(u8)) * 2 +
 	       nla_total_size_64bit(sizeof(u64)) * 2 +
-	       nla_total_size(e->session ? strlen(e->session) + 1 : 0) +
-	       nla_total_size(e->uplink ? strlen(e->uplink) + 1 : 0) +
-	       nla_total_size(e->text ? strlen(e->text) + 1 : 0) +
+	       kmqtt_nl_str_size(e->session) + kmqtt_nl_str_size(e->uplink) +
+	       kmqtt_nl_str_size(e->peer) + kmqtt_nl_str_size(e->listener) +
+	       kmqtt_nl_str_size(e->text) +
 	       nla_total_size(e->topic ? e->topic_len + 1 : 0);
 }
 

@@ -18,9 +18,6 @@ struct kmqtt_nl_session_ctx {
 	bool allowed;
 };
 
-/* the fixed numbers of a session, with room for their heads */
-#define KMQTT_NL_SESSION_SIZE	(GENLMSG_DEFAULT_SIZE + KMQTT_NAME_MAX)
-
 static int kmqtt_nl_put_counts(struct sk_buff *skb, struct kmqtt_session *s)
 {
 	u64 delivered, delivered_bytes, dropped, expired, queued_bytes;
@@ -81,23 +78,48 @@ static int kmqtt_nl_put_user(struct sk_buff *skb, struct kmqtt_session *s)
 
 	rcu_read_lock();
 	who = rcu_dereference(s->who);
-	if (who)
-		err = kmqtt_nl_put_str(skb, KMQTT_A_SESSION_USER, who->user);
+	if (who && who->user)
+		err = kmqtt_nl_put_text(skb, KMQTT_A_SESSION_USER, who->user,
+					strnlen(who->user, KMQTT_CREDENTIAL_LEN));
 	rcu_read_unlock();
 	return err;
 }
 
-static u32 kmqtt_nl_user_len(struct kmqtt_session *s)
+/* Bytes of the strings of a session */
+static u32 kmqtt_nl_session_need(struct kmqtt_session *s)
 {
 	const struct kmqtt_identity *who;
-	u32 len = 0;
+	u32 len = strlen(s->name);
 
 	rcu_read_lock();
 	who = rcu_dereference(s->who);
 	if (who && who->user)
-		len = strlen(who->user);
+		len += strnlen(who->user, KMQTT_CREDENTIAL_LEN);
 	rcu_read_unlock();
 	return len;
+}
+
+/* Who is there, if that is an MQTT client. */
+static int kmqtt_nl_put_port(struct sk_buff *skb, struct kmqtt_session *s)
+{
+	struct kmqtt_port_info info;
+
+	if (!kmqtt_session_info(s, &info))
+		return 0;
+	if (kmqtt_nl_put_str(skb, KMQTT_A_SESSION_PEER, info.address) ||
+	    kmqtt_nl_put_str(skb, KMQTT_A_SESSION_LISTENER, info.listener) ||
+	    nla_put_u8(skb, KMQTT_A_SESSION_VERSION, info.version) ||
+	    nla_put_u16(skb, KMQTT_A_SESSION_KEEPALIVE, info.keepalive) ||
+	    nla_put_u64_64bit(skb, KMQTT_A_SESSION_PACKETS_RECEIVED,
+			      info.packets_received, KMQTT_A_SESSION_PAD) ||
+	    nla_put_u64_64bit(skb, KMQTT_A_SESSION_PACKETS_SENT, info.packets_sent,
+			      KMQTT_A_SESSION_PAD) ||
+	    nla_put_u64_64bit(skb, KMQTT_A_SESSION_BYTES_RECEIVED, info.bytes_received,
+			      KMQTT_A_SESSION_PAD) ||
+	    nla_put_u64_64bit(skb, KMQTT_A_SESSION_BYTES_SENT, info.bytes_sent,
+			      KMQTT_A_SESSION_PAD))
+		return -EMSGSIZE;
+	return 0;
 }
 
 static int kmqtt_nl_put_session(struct sk_buff *skb, struct kmqtt_session *s,
@@ -116,8 +138,8 @@ static int kmqtt_nl_put_session(struct sk_buff *skb, struct kmqtt_session *s,
 	    nla_put_u32(skb, KMQTT_A_SESSION_POLICY, READ_ONCE(s->policy)) ||
 	    nla_put_u8(skb, KMQTT_A_SESSION_ATTACHED, !!rcu_access_pointer(s->port)) ||
 	    nla_put_u8(skb, KMQTT_A_SESSION_ONLINE, READ_ONCE(s->online)) ||
-	    nla_put_u32(skb, KMQTT_A_SESSION_UID,
-			from_kuid_munged(user_ns, s->owner)) ||
+	    (s->kind != KMQTT_KIND_REMOTE &&
+	     nla_put_u32(skb, KMQTT_A_SESSION_UID, from_kuid_munged(user_ns, s->owner))) ||
 	    nla_put_u32(skb, KMQTT_A_SESSION_SUBSCRIPTIONS,
 			READ_ONCE(s->sub_count)) ||
 	    nla_put_u32(skb, KMQTT_A_SESSION_MAX_QUEUED_MESSAGES,
@@ -129,20 +151,27 @@ static int kmqtt_nl_put_session(struct sk_buff *skb, struct kmqtt_session *s,
 			READ_ONCE(s->max_inflight)))
 		return -EMSGSIZE;
 	return kmqtt_nl_put_user(skb, s) ?: kmqtt_nl_put_times(skb, s) ?:
-	       kmqtt_nl_put_counts(skb, s);
+	       kmqtt_nl_put_counts(skb, s) ?: kmqtt_nl_put_port(skb, s);
 }
 
-/* Return: with a reference, or ERR_PTR */
-static struct kmqtt_session *kmqtt_nl_named_session(struct genl_info *info)
+struct kmqtt_session *kmqtt_nl_find_session(struct kmqtt_broker *b, const struct nlattr *name,
+					    const struct nlattr *number,
+					    struct netlink_ext_ack *extack)
 {
-	struct nlattr *name = info->attrs[KMQTT_A_SESSION_NAME];
+	unsigned long n = number ? min_t(u64, nla_get_u64(number), ULONG_MAX) : 0;
 	struct kmqtt_session *s;
 
-	s = kmqtt_session_find(&kmqtt_nl_kn(info)->broker, nla_data(name));
-	if (s)
+	if (name) {
+		s = kmqtt_session_find(b, nla_data(name));
+		return s ?: ERR_PTR(kmqtt_nl_fail(extack, name, "no session of that name",
+						  -ENOENT));
+	}
+	s = n ? kmqtt_session_next(b, n - 1) : NULL;
+	if (s && s->number == n)
 		return s;
-	return ERR_PTR(kmqtt_nl_fail(info->extack, name,
-				     "no session of that name", -ENOENT));
+	if (s)
+		kmqtt_session_put(s);
+	return ERR_PTR(kmqtt_nl_fail(extack, number, "no session of that number", -ENOENT));
 }
 
 static int kmqtt_nl_session_reply(struct sk_buff *skb, struct genl_info *info,
@@ -152,8 +181,7 @@ static int kmqtt_nl_session_reply(struct sk_buff *skb, struct genl_info *info,
 	void *head;
 	int err;
 
-	msg = kmqtt_nl_reply_new(info, KMQTT_NL_SESSION_SIZE +
-				 kmqtt_nl_user_len(s), &head);
+	msg = kmqtt_nl_reply_new(info, GENLMSG_DEFAULT_SIZE + kmqtt_nl_session_need(s), &head);
 	if (!msg)
 		return -ENOMEM;
 	err = kmqtt_nl_put_session(msg, s, kmqtt_nl_user_ns(skb));
@@ -162,10 +190,12 @@ static int kmqtt_nl_session_reply(struct sk_buff *skb, struct genl_info *info,
 
 int kmqtt_nl_session_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
+	struct nlattr *number = info->attrs[KMQTT_A_SESSION_NUMBER];
+	struct nlattr *name = info->attrs[KMQTT_A_SESSION_NAME];
 	struct kmqtt_session *s;
 	int err;
 
-	if (!info->attrs[KMQTT_A_SESSION_NAME]) {
+	if (!name && !number) {
 		s = kmqtt_nl_socket_session(info, skb, false);
 		if (IS_ERR(s))
 			return kmqtt_nl_fail(info->extack, NULL,
@@ -175,11 +205,10 @@ int kmqtt_nl_session_get_doit(struct sk_buff *skb, struct genl_info *info)
 		return kmqtt_nl_session_reply(skb, info, s);
 	}
 	if (!netlink_net_capable(skb, CAP_NET_ADMIN))
-		return kmqtt_nl_fail(info->extack,
-				     info->attrs[KMQTT_A_SESSION_NAME],
+		return kmqtt_nl_fail(info->extack, name ?: number,
 				     "a session of others is shown to CAP_NET_ADMIN only",
 				     -EPERM);
-	s = kmqtt_nl_named_session(info);
+	s = kmqtt_nl_find_session(&kmqtt_nl_kn(info)->broker, name, number, info->extack);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	err = kmqtt_nl_session_reply(skb, info, s);
@@ -207,8 +236,7 @@ int kmqtt_nl_session_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb
 		return err;
 	while ((s = kmqtt_session_next(b, ctx->after))) {
 		number = s->number;
-		head = kmqtt_nl_dump_begin(skb, cb, KMQTT_NAME_MAX +
-					   kmqtt_nl_user_len(s));
+		head = kmqtt_nl_dump_begin(skb, cb, kmqtt_nl_session_need(s));
 		err = head ? kmqtt_nl_put_session(skb, s, kmqtt_nl_user_ns(cb->skb)) :
 			     -EMSGSIZE;
 		if (head)
@@ -224,11 +252,13 @@ int kmqtt_nl_session_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb
 int kmqtt_nl_session_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *reason = info->attrs[KMQTT_A_SESSION_REASON];
+	struct nlattr *number = info->attrs[KMQTT_A_SESSION_NUMBER];
+	struct nlattr *name = info->attrs[KMQTT_A_SESSION_NAME];
 	struct kmqtt_session *s;
 
-	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_SESSION_NAME))
+	if (!number && GENL_REQ_ATTR_CHECK(info, KMQTT_A_SESSION_NAME))
 		return kmqtt_nl_fail(info->extack, NULL, "which session?", -EINVAL);
-	s = kmqtt_nl_named_session(info);
+	s = kmqtt_nl_find_session(&kmqtt_nl_kn(info)->broker, name, number, info->extack);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	kmqtt_session_kill(s, reason ? nla_get_u8(reason) :

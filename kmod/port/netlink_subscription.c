@@ -51,15 +51,19 @@ static int kmqtt_nl_dump_sub(struct sk_buff *skb, struct netlink_callback *cb,
 			     const struct kmqtt_sub *sub)
 {
 	const struct kmqtt_sub_opts *o = &sub->opts;
+	const struct kmqtt_session *s = sub->session;
+	/* with a filter of the greatest length it must fit into a message */
+	u32 name_len = strnlen(s->name, KMQTT_CREDENTIAL_LEN);
 	u32 len = kmqtt_sub_filter(sub, NULL, 0);
 	void *head;
 	int err;
 
-	head = kmqtt_nl_dump_begin(skb, cb, KMQTT_NAME_MAX + len);
+	head = kmqtt_nl_dump_begin(skb, cb, name_len + len);
 	if (!head)
 		return -EMSGSIZE;
-	err = kmqtt_nl_put_str(skb, KMQTT_A_SUBSCRIPTION_SESSION,
-			       sub->session->name) ?:
+	err = kmqtt_nl_put_text(skb, KMQTT_A_SUBSCRIPTION_SESSION, s->name, name_len) ?:
+	      nla_put_u64_64bit(skb, KMQTT_A_SUBSCRIPTION_NUMBER, s->number,
+				KMQTT_A_SUBSCRIPTION_PAD) ?:
 	      kmqtt_nl_put_filter(skb, sub, len) ?:
 	      nla_put_u8(skb, KMQTT_A_SUBSCRIPTION_QOS, o->qos) ?:
 	      nla_put_u8(skb, KMQTT_A_SUBSCRIPTION_NO_LOCAL, o->no_local) ?:
@@ -123,19 +127,18 @@ int kmqtt_nl_subscription_get_dumpit(struct sk_buff *skb,
 				     struct netlink_callback *cb)
 {
 	struct nlattr **attrs = genl_info_dump(cb)->attrs;
+	struct nlattr *number = attrs[KMQTT_A_SUBSCRIPTION_NUMBER];
 	struct nlattr *name = attrs[KMQTT_A_SUBSCRIPTION_SESSION];
 	struct kmqtt_nl_sub_ctx *ctx = (void *)cb->ctx;
 	struct kmqtt_session *s;
 	int err;
 
-	if (name) {
-		s = kmqtt_session_find(&kmqtt_nl_dump_kn(cb)->broker,
-				       nla_data(name));
-		if (!s && ctx->session)
-			return 0;	/* it has ended meanwhile, and so does this */
-		if (!s)
-			return kmqtt_nl_fail(cb->extack, name,
-					     "no session of that name", -ENOENT);
+	if (name || number) {
+		/* one that has ended meanwhile ends the dump too */
+		s = kmqtt_nl_find_session(&kmqtt_nl_dump_kn(cb)->broker, name, number,
+					  ctx->session ? NULL : cb->extack);
+		if (IS_ERR(s))
+			return ctx->session ? 0 : PTR_ERR(s);
 		err = kmqtt_nl_dump_subs(skb, cb, s);
 		kmqtt_session_put(s);
 	} else {

@@ -59,6 +59,11 @@ static void answer_session(void)
 	nl_put_u32(nlh, KMQTT_A_SESSION_KIND, 3);
 	nl_put_u8(nlh, KMQTT_A_SESSION_ATTACHED, 1);
 	nl_put_u8(nlh, KMQTT_A_SESSION_ONLINE, 0);
+	nl_put_str(nlh, KMQTT_A_SESSION_PEER, "127.0.0.1:9");
+	nl_put_str(nlh, KMQTT_A_SESSION_LISTENER, "l1");
+	nl_put_u8(nlh, KMQTT_A_SESSION_VERSION, 4);
+	nl_put_u16(nlh, KMQTT_A_SESSION_KEEPALIVE, 60);
+	nl_put_u64(nlh, KMQTT_A_SESSION_PACKETS_SENT, 8);
 	nl_put_u32(nlh, KMQTT_A_SESSION_EXPIRY, UINT32_MAX);
 	nl_put_u32(nlh, KMQTT_A_SESSION_POLICY, 9);
 	nl_put_u32(nlh, KMQTT_A_SESSION_QUEUED_MESSAGES, 2);
@@ -195,7 +200,9 @@ static void answer_event(void)
 	nlh = reply_begin(KMQTT_CMD_EVENT);
 	nl_put_u32(nlh, KMQTT_A_EVENT_CODE, 16);
 	nl_put_u8(nlh, KMQTT_A_EVENT_REASON, 0x87);
-	nl_put_str(nlh, KMQTT_A_EVENT_TEXT, "127.0.0.1:9");
+	nl_put_str(nlh, KMQTT_A_EVENT_PEER, "127.0.0.1:9");
+	nl_put_str(nlh, KMQTT_A_EVENT_LISTENER, "l1");
+	nl_put_u8(nlh, KMQTT_A_EVENT_VERSION, 5);
 }
 
 static void answer_stats(void)
@@ -227,9 +234,9 @@ static void answer_nothing(void)
 #define JSON_2	"{'event':'uplink-down','uplink':'b1','reason':139,", \
 		"'reason_text':'server shutting down','text':'gone away'}\n"
 
-#define EVENT_3	"client-refused reason 135 (not authorized) text 127.0.0.1:9\n"
-#define JSON_3	"{'event':'client-refused','reason':135,'reason_text':'not authorized',", \
-		"'text':'127.0.0.1:9'}\n"
+#define EVENT_3	"client-refused peer 127.0.0.1:9 listener l1 version 5 reason 135 (not authorized)\n"
+#define JSON_3	"{'event':'client-refused','peer':'127.0.0.1:9','listener':'l1',", \
+		"'version':'5','reason':135,'reason_text':'not authorized'}\n"
 
 static void test_events(void)
 {
@@ -286,16 +293,19 @@ static void test_listener(void)
 	      IS("{'name':'[::]:40000','port':40000}\n"));
 }
 
-#define SESSION		"'c 1' remote number 7 attached\n    expiry never policy 9\n    queued 2\n"
+#define SESSION		"'c 1' remote number 7 attached\n", \
+			"    peer 127.0.0.1:9 listener l1 version 311 keepalive 1m00s\n", \
+			"    expiry never policy 9\n    queued 2\n"
 #define SESSION2	"c2\n    dropped 5\n"
 
 static void test_sessions(void)
 {
 	check(answer_session, session_main, "", IS(SESSION, SESSION2),
-	      IS(SESSION, "    max-queued default\n", SESSION2),
+	      IS(SESSION, "    max-queued default\n    sent packets 8\n", SESSION2),
 	      IS("[{'name':'c 1','kind':'remote','number':7,'attached':true,",
-		 "'online':false,'expiry':4294967295,'policy':9,'queued_messages':2,",
-		 "'dropped_messages':0,'max_queued_messages':0},",
+		 "'online':false,'peer':'127.0.0.1:9','listener':'l1','version':'311',",
+		 "'keepalive':60,'expiry':4294967295,'policy':9,'queued_messages':2,",
+		 "'dropped_messages':0,'max_queued_messages':0,'packets_sent':8},",
 		 "{'name':'c2','dropped_messages':5}]\n"));
 	check(answer_nothing, session_main, "", IS(""), IS(""), IS("[]\n"));
 }
@@ -383,7 +393,8 @@ static void test_all_complete(void)
 	COMPLETE(switch_show_main, SWITCH_GET, SWITCH, KMQTT_A_SWITCH_PAD);
 	COMPLETE(session_main, SESSION_GET, SESSION, KMQTT_A_SESSION_PAD,
 		 KMQTT_A_SESSION_REASON);
-	COMPLETE(subscription_main, SUBSCRIPTION_GET, SUBSCRIPTION, 0);
+	COMPLETE(subscription_main, SUBSCRIPTION_GET, SUBSCRIPTION,
+		 KMQTT_A_SUBSCRIPTION_PAD);
 	COMPLETE(retained_main, RETAINED_GET, RETAINED, KMQTT_A_RETAINED_PAD,
 		 KMQTT_A_RETAINED_FILTER, KMQTT_A_RETAINED_CLEARED,
 		 KMQTT_A_RETAINED_PROPERTIES);

@@ -101,10 +101,14 @@ class KmqttServer(Broker):
         conf.setdefault("anonymous", True)
         if "protocols" in conf:
             conf["protocols"] = sum(1 << int(level) for level in conf["protocols"].split(","))
+        with self.netlink() as nl:
+            nl.do("listener-new", ipv4=int(ipaddress.ip_address(self.host)), port=self.port,
+                  **{key: int(value) for key, value in conf.items()})
+
+    def netlink(self):
+        """A socket of the administrator's there."""
         with self.inside():
-            with kmqtt_nl.Netlink() as nl:
-                nl.do("listener-new", ipv4=int(ipaddress.ip_address(self.host)), port=self.port,
-                      **{key: int(value) for key, value in conf.items()})
+            return kmqtt_nl.Netlink()
 
     @staticmethod
     def run(*command):

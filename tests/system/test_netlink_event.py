@@ -87,4 +87,4 @@ def test_listener_that_does_not_keep_up(monitor, netlink, topic):
 def test_codes(monitor):
     """As many as the core has; static_assert in the kernel compares some."""
     assert monitor.groups.keys() == {"events"}
-    assert list(SPEC_KMQTT.values["event-code"].values()) == list(range(1, 16))
+    assert list(SPEC_KMQTT.values["event-code"].values()) == list(range(1, 18))

@@ -26,6 +26,18 @@ int listener_main(struct args *args);
 /** session_main() - `kmqtt session ...` */
 int session_main(struct args *args);
 
+/**
+ * put_session() - which session is meant: `CLIENT-ID` or `number N`
+ * @args:	words
+ * @nlh:	request that gets the attribute
+ * @name_attr:	attribute of a name
+ * @number_attr: attribute of a number
+ *
+ * Return: STATUS_OK, STATUS_USAGE (reported)
+ */
+int put_session(struct args *args, struct nlmsghdr *nlh, uint16_t name_attr,
+		uint16_t number_attr);
+
 /** subscription_main() - `kmqtt subscription ...` */
 int subscription_main(struct args *args);
 

@@ -11,10 +11,11 @@
 #define A(name)	KMQTT_A_SUBSCRIPTION_##name
 
 static const char usage[] =
-	"Usage: kmqtt subscription show [CLIENT-ID]\n";
+	"Usage: kmqtt subscription show [ CLIENT-ID | number N ]\n";
 
 static const struct field fields[] = {
 	FIELD(A(SESSION), STRING, 0, false, "session", NULL),
+	FIELD(A(NUMBER), UINT, 0, true, "number", "number"),
 	FIELD(A(FILTER), STRING, 0, false, "filter", NULL),
 	FIELD(A(QOS), UINT, 0, false, "qos", "qos"),
 	FIELD(A(NO_LOCAL), FLAG, 0, false, "no_local", "no-local"),
@@ -40,13 +41,11 @@ static int subscription_print(const struct nlmsghdr *nlh, void *ctx)
 
 static int subscription_show(struct args *args)
 {
-	const char *session = args_next(args);
-	struct nlmsghdr *nlh;
+	struct nlmsghdr *nlh = nl_request(KMQTT_CMD_SUBSCRIPTION_GET);
 
-	if (args_end(args))
+	if (args->count && put_session(args, nlh, A(SESSION), A(NUMBER)))
 		return STATUS_USAGE;
-	nlh = nl_request(KMQTT_CMD_SUBSCRIPTION_GET);
-	if (session && nl_put_str(nlh, A(SESSION), session))
+	if (args_end(args))
 		return STATUS_USAGE;
 	return list_show(nlh, true, subscription_print, NULL);
 }

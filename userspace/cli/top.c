@@ -60,6 +60,7 @@ struct peer {
  * @time:	CLOCK_MONOTONIC in seconds
  * @stats:	counters, by attribute
  * @totals:	attributes of the switch, by type
+ * @clients:	remote clients that are connected
  * @peers:	sessions, in ascending order of their numbers; from malloc()
  * @count:	entries in @peers
  * @room:	entries that fit
@@ -68,6 +69,7 @@ struct sample {
 	double time;
 	uint64_t stats[STATS_KEYS];
 	uint64_t totals[KMQTT_A_SWITCH_MAX + 1];
+	uint64_t clients;
 	struct peer *peers;
 	size_t count;
 	size_t room;
@@ -132,6 +134,8 @@ static int peer_take(const struct nlmsghdr *nlh, void *ctx)
 	nl_parse(nlh, tb);
 	peer->number = nl_uint(tb[KMQTT_A_SESSION_NUMBER]);
 	peer->kind = nl_uint(tb[KMQTT_A_SESSION_KIND]);
+	sample->clients += peer->kind == KMQTT_SESSION_TYPE_REMOTE &&
+			   nl_uint(tb[KMQTT_A_SESSION_ATTACHED]);
 	peer->subscriptions = nl_uint(tb[KMQTT_A_SESSION_SUBSCRIPTIONS]);
 	peer->queued = nl_uint(tb[KMQTT_A_SESSION_QUEUED_MESSAGES]);
 	peer->inflight = nl_uint(tb[KMQTT_A_SESSION_INFLIGHT_MESSAGES]);
@@ -172,6 +176,7 @@ static int sample_take(struct sample *sample)
 	int ret;
 
 	sample->count = 0;
+	sample->clients = 0;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sample->time = now.tv_sec + now.tv_nsec / 1e9;
 	ret = nl_do(nl_request(KMQTT_CMD_STATS_GET), stats_take, sample);
@@ -220,14 +225,17 @@ static void print_rates(const struct sample *now, const struct sample *before,
 			const char *title, const int *attrs, size_t count)
 {
 	double seconds = now->time - before->time;
+	const char *key, *name;
 	size_t i;
 
 	printf("%-11s", title);
-	for (i = 0; i < count; i++)
-		printf("%s %s %.0f", i ? "," : "",
-		       strchr(stats_keys[attrs[i]], '_') + 1,
+	for (i = 0; i < count; i++) {
+		key = stats_keys[attrs[i]];
+		name = strchr(key, '_');
+		printf("%s %s %.0f", i ? "," : "", name ? name + 1 : key,
 		       rate(now->stats[attrs[i]], before->stats[attrs[i]],
 			    seconds));
+	}
 	putchar('\n');
 }
 
@@ -242,11 +250,13 @@ static void print_head(const struct sample *now, const struct sample *before)
 	static const int bytes[] = { S(BYTES_PUBLISHED), S(BYTES_DELIVERED) };
 	static const int packets[] = { S(PACKETS_RECEIVED), S(PACKETS_SENT) };
 	static const int wire[] = { S(BYTES_RECEIVED), S(BYTES_SENT) };
+	static const int links[] = { S(CONNECTS), S(DISCONNECTS), S(MALFORMED) };
 #undef S
 	const uint64_t *t = now->totals;
 
 	out_seconds(NULL, "kmqtt top: up", t[KMQTT_A_SWITCH_UPTIME]);
 	out_uint(NULL, " sessions", t[KMQTT_A_SWITCH_SESSIONS]);
+	out_uint(NULL, " clients", now->clients);
 	out_uint(NULL, " subscriptions", t[KMQTT_A_SWITCH_SUBSCRIPTIONS]);
 	out_uint(NULL, " retained", t[KMQTT_A_SWITCH_RETAINED_MESSAGES]);
 	out_uint(NULL, " memory", t[KMQTT_A_SWITCH_MEMORY]);
@@ -255,6 +265,7 @@ static void print_head(const struct sample *now, const struct sample *before)
 	print_rates(now, before, "bytes/s", bytes, ARRAY_SIZE(bytes));
 	print_rates(now, before, "packets/s", packets, ARRAY_SIZE(packets));
 	print_rates(now, before, "wire B/s", wire, ARRAY_SIZE(wire));
+	print_rates(now, before, "clients/s", links, ARRAY_SIZE(links));
 }
 
 static void print_peer(const struct peer *peer, size_t width)
@@ -283,7 +294,7 @@ static void report(const struct top *top, struct sample *now,
 	if (!top->batch) {
 		fputs("\033[H\033[J", stdout);
 		ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
-		rows = window.ws_row > 8 ? window.ws_row - 8 : 1;
+		rows = window.ws_row > 9 ? window.ws_row - 9 : 1;
 		width = window.ws_col > COLUMNS ? window.ws_col - COLUMNS : 8;
 	}
 	rates_fill(now, before);

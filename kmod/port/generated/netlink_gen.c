@@ -206,19 +206,22 @@ static const struct nla_policy kmqtt_uplink_topic_get_nl_policy[KMQTT_A_UPLINK_T
 };
 
 /* KMQTT_CMD_SESSION_GET - do */
-static const struct nla_policy kmqtt_session_get_nl_policy[KMQTT_A_SESSION_NAME + 1] = {
-	[KMQTT_A_SESSION_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_NAME_LEN, },
+static const struct nla_policy kmqtt_session_get_nl_policy[KMQTT_A_SESSION_NUMBER + 1] = {
+	[KMQTT_A_SESSION_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
+	[KMQTT_A_SESSION_NUMBER] = { .type = NLA_U64, },
 };
 
 /* KMQTT_CMD_SESSION_DEL - do */
-static const struct nla_policy kmqtt_session_del_nl_policy[KMQTT_A_SESSION_REASON + 1] = {
-	[KMQTT_A_SESSION_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_NAME_LEN, },
+static const struct nla_policy kmqtt_session_del_nl_policy[KMQTT_A_SESSION_NUMBER + 1] = {
+	[KMQTT_A_SESSION_NAME] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
+	[KMQTT_A_SESSION_NUMBER] = { .type = NLA_U64, },
 	[KMQTT_A_SESSION_REASON] = NLA_POLICY_MIN(NLA_U8, 128),
 };
 
 /* KMQTT_CMD_SUBSCRIPTION_GET - dump */
-static const struct nla_policy kmqtt_subscription_get_nl_policy[KMQTT_A_SUBSCRIPTION_SESSION + 1] = {
-	[KMQTT_A_SUBSCRIPTION_SESSION] = { .type = NLA_NUL_STRING, .len = KMQTT_NAME_LEN, },
+static const struct nla_policy kmqtt_subscription_get_nl_policy[KMQTT_A_SUBSCRIPTION_NUMBER + 1] = {
+	[KMQTT_A_SUBSCRIPTION_SESSION] = { .type = NLA_NUL_STRING, .len = KMQTT_TEXT_LEN, },
+	[KMQTT_A_SUBSCRIPTION_NUMBER] = { .type = NLA_U64, },
 };
 
 /* KMQTT_CMD_RETAINED_GET - dump */
@@ -454,7 +457,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.cmd		= KMQTT_CMD_SESSION_GET,
 		.doit		= kmqtt_nl_session_get_doit,
 		.policy		= kmqtt_session_get_nl_policy,
-		.maxattr	= KMQTT_A_SESSION_NAME,
+		.maxattr	= KMQTT_A_SESSION_NUMBER,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{
@@ -467,7 +470,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.cmd		= KMQTT_CMD_SESSION_DEL,
 		.doit		= kmqtt_nl_session_del_doit,
 		.policy		= kmqtt_session_del_nl_policy,
-		.maxattr	= KMQTT_A_SESSION_REASON,
+		.maxattr	= KMQTT_A_SESSION_NUMBER,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -475,7 +478,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.start		= kmqtt_nl_dump_start,
 		.dumpit		= kmqtt_nl_subscription_get_dumpit,
 		.policy		= kmqtt_subscription_get_nl_policy,
-		.maxattr	= KMQTT_A_SUBSCRIPTION_SESSION,
+		.maxattr	= KMQTT_A_SUBSCRIPTION_NUMBER,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
 	{
