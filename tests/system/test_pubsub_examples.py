@@ -2,10 +2,15 @@
 """The examples do what they say, each in thirty lines or fewer."""
 
 import os
+import re
+import socket
 import subprocess
 
 import pytest
 
+from kmqtt_client import Client
+from kmqtt_nl import SPEC_KMQTT
+from kmqtt_packet import wait_for
 from pubsub import ENV, TOP, Kmqtt, Running
 
 EXAMPLES = os.path.join(TOP, "examples")
@@ -28,8 +33,8 @@ def test_short(name):
 
 def test_all_are_here():
     """A test below for each."""
-    assert SOURCES == ["answer.c", "answer.sh", "plain.c", "publish.c", "request.c", "ring.c",
-                       "session.c", "subscribe.c", "subscribe.py"]
+    assert SOURCES == ["answer.c", "answer.sh", "attach.py", "plain.c", "publish.c", "request.c",
+                       "ring.c", "session.c", "subscribe.c", "subscribe.py"]
 
 
 class Device(Running):
@@ -117,3 +122,28 @@ def test_shell(topic):
         finally:
             os.killpg(service.process.pid, 15)
             service.end()
+
+
+def test_attach(topic, nl, tmp_path):
+    """The numbers are those of the header, and a client comes in over a Unix socket."""
+    with open(EXAMPLES + "/attach.py", encoding="ascii") as file:
+        numbers = re.search(r"^CLIENT_ATTACH, NAME, FD = (.*?)  #", file.read(), re.M)[1]
+    attrs = SPEC_KMQTT.sets["listener"]
+    assert numbers == \
+        f"{SPEC_KMQTT.ops['client-attach']}, {attrs['name'].number}, {attrs['fd'].number}"
+    path = str(tmp_path / "mqtt.sock")
+    nl.do("listener-new", name="example", anonymous=1)
+    with Running(["/usr/bin/python3", EXAMPLES + "/attach.py", path, "example"]) as example:
+        wait_for(lambda: os.path.exists(path))
+        for version in (3, 4, 5):
+            sock = socket.socket(socket.AF_UNIX)
+            wait_for(lambda: not sock.connect_ex(path))     # pylint: disable=cell-var-from-loop
+            client = Client(sock, version).connect()
+            client.subscribe(topic)
+            client.publish(topic, b"x")
+            assert client.published().payload == b"x"
+            client.disconnect()
+        nl.do("listener-del", name="example")
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(path)
+            assert b"the kernel does not take it" in example.end().err
