@@ -28,6 +28,7 @@ static int __net_init kmqtt_net_init(struct net *net)
 	ret = kmqtt_broker_init(&kn->broker, net);
 	if (ret)
 		return ret;
+	kmqtt_relay_net_init(kn);
 	kmqtt_listener_net_init(kn);
 	ret = kmqtt_uplink_net_init(kn);
 	if (ret)
@@ -45,6 +46,7 @@ static void __net_exit kmqtt_net_pre_exit(struct net *net)
 	struct kmqtt_net *kn = kmqtt_net_of(net);
 
 	kmqtt_listener_net_exit(kn);
+	kmqtt_relay_net_exit(kn);
 	kmqtt_uplink_net_exit(kn);
 	kmqtt_broker_shutdown(&kn->broker);
 }

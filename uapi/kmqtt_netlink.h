@@ -136,6 +136,32 @@ enum kmqtt_acl_access {
 };
 
 /**
+ * enum kmqtt_auth_step - What a client's authentication waits for
+ * @KMQTT_AUTH_STEP_START: its CONNECT has come
+ * @KMQTT_AUTH_STEP_CONTINUE: its answer to the last data has come
+ * @KMQTT_AUTH_STEP_AGAIN: it is connected and authenticates once more
+ * @KMQTT_AUTH_STEP_END: it has gone; there is nothing to answer
+ */
+enum kmqtt_auth_step {
+	KMQTT_AUTH_STEP_START,
+	KMQTT_AUTH_STEP_CONTINUE,
+	KMQTT_AUTH_STEP_AGAIN,
+	KMQTT_AUTH_STEP_END,
+};
+
+/**
+ * enum kmqtt_auth_verdict - What an authenticator answers
+ * @KMQTT_AUTH_VERDICT_REFUSE: it is not let in, or not any more
+ * @KMQTT_AUTH_VERDICT_CONTINUE: the client has to answer to the data
+ * @KMQTT_AUTH_VERDICT_SUCCESS: it is let in, or may stay
+ */
+enum kmqtt_auth_verdict {
+	KMQTT_AUTH_VERDICT_REFUSE,
+	KMQTT_AUTH_VERDICT_CONTINUE,
+	KMQTT_AUTH_VERDICT_SUCCESS,
+};
+
+/**
  * enum kmqtt_event_code - What happened
  * @KMQTT_EVENT_CODE_ATTACH: a session got its port (a client connected); peer,
  *   listener, version
@@ -524,6 +550,22 @@ enum {
 };
 
 enum {
+	KMQTT_A_AUTH_ID = 1,
+	KMQTT_A_AUTH_STEP,
+	KMQTT_A_AUTH_SESSION,
+	KMQTT_A_AUTH_USER,
+	KMQTT_A_AUTH_LISTENER,
+	KMQTT_A_AUTH_ADDRESS,
+	KMQTT_A_AUTH_METHOD,
+	KMQTT_A_AUTH_DATA,
+	KMQTT_A_AUTH_VERDICT,
+	KMQTT_A_AUTH_REASON,
+
+	__KMQTT_A_AUTH_MAX,
+	KMQTT_A_AUTH_MAX = (__KMQTT_A_AUTH_MAX - 1)
+};
+
+enum {
 	KMQTT_A_EVENT_CODE = 1,
 	KMQTT_A_EVENT_REASON,
 	KMQTT_A_EVENT_ERROR,
@@ -578,6 +620,9 @@ enum {
 	KMQTT_CMD_USER_FLUSH,
 	KMQTT_CMD_USER_REPLACE,
 	KMQTT_CMD_ACL_REPLACE,
+	KMQTT_CMD_AUTH_REGISTER,
+	KMQTT_CMD_AUTH_REQUEST,
+	KMQTT_CMD_AUTH_REPLY,
 
 	__KMQTT_CMD_MAX,
 	KMQTT_CMD_MAX = (__KMQTT_CMD_MAX - 1)

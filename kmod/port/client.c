@@ -89,17 +89,24 @@ static int kmqtt_client_any(struct kmqtt_conn *conn, const struct kmqtt_fixed *f
 
 	if (c->state == KMQTT_CLIENT_LIVE)
 		return kmqtt_client_packet(c, f, body);
+	if (c->state == KMQTT_CLIENT_AUTH)
+		return kmqtt_client_auth_packet(c, f, body);
 	/* nothing is read while a CONNECT is looked at */
 	if (f->type != KMQTT_CONNECT)
 		return KMQTT_RC_PROTOCOL_ERROR;
 	return kmqtt_client_connect(c, f, body);
 }
 
+static bool kmqtt_client_is_answered(const struct kmqtt_client *c)
+{
+	return unlikely(c->relay) && kmqtt_relay_turn(c->relay) == KMQTT_RELAY_ANSWERED;
+}
+
 static bool kmqtt_client_pending(struct kmqtt_conn *conn)
 {
 	struct kmqtt_client *c = kmqtt_client_of(conn);
 
-	return READ_ONCE(c->state) == KMQTT_CLIENT_CHECKED ||
+	return READ_ONCE(c->state) == KMQTT_CLIENT_CHECKED || kmqtt_client_is_answered(c) ||
 	       (c->state == KMQTT_CLIENT_LIVE && kmqtt_session_pending(c->x.session));
 }
 
@@ -111,6 +118,11 @@ static void kmqtt_client_refill(struct kmqtt_conn *conn, struct kmqtt_tx *tx)
 	/* pairs with kmqtt_greeting_done() */
 	if (smp_load_acquire(&c->state) == KMQTT_CLIENT_CHECKED) {
 		ret = kmqtt_client_checked(c);
+		if (ret)
+			kmqtt_conn_fail(conn, EACCES, ret);
+	}
+	if (kmqtt_client_is_answered(c)) {
+		ret = kmqtt_client_auth_answered(c);
 		if (ret)
 			kmqtt_conn_fail(conn, EACCES, ret);
 	}
@@ -154,7 +166,7 @@ static void kmqtt_client_timer(struct kmqtt_conn *conn)
 
 	if (c->state != KMQTT_CLIENT_LIVE) {
 		atomic64_inc(&c->listener->stats.timeouts);
-		c->why = "no CONNECT in time";
+		c->why = c->greeting ? "authentication takes too long" : "no CONNECT in time";
 		kmqtt_conn_fail(conn, ETIMEDOUT, c->greeting ? KMQTT_RC_SERVER_BUSY : 0);
 		return;
 	}
@@ -304,6 +316,8 @@ static void kmqtt_client_closed(struct kmqtt_conn *conn)
 	kmqtt_client_count_end(c);
 	kmqtt_greeting_free(c->greeting);
 	c->greeting = NULL;
+	kmqtt_relay_free(c->relay);
+	c->relay = NULL;
 	if (c->x.session) {
 		kmqtt_xchg_drop(&c->x);
 		kmqtt_session_detach(c->x.session, &c->port,

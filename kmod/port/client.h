@@ -20,6 +20,7 @@
 #include <linux/workqueue.h>
 
 #include "core/auth.h"
+#include "port/auth_relay.h"
 #include "port/bucket.h"
 #include "port/listener.h"
 #include "port/xchg.h"
@@ -37,12 +38,14 @@ struct socket;
  * @KMQTT_CLIENT_NEW:		no CONNECT yet
  * @KMQTT_CLIENT_CHECKING:	its password is being checked
  * @KMQTT_CLIENT_CHECKED:	it has been; io_work goes on with the CONNECT
+ * @KMQTT_CLIENT_AUTH:		enhanced authentication (MQTT 5.0, 4.12) is under way
  * @KMQTT_CLIENT_LIVE:		CONNACK has let it in
  */
 enum kmqtt_client_state {
 	KMQTT_CLIENT_NEW,
 	KMQTT_CLIENT_CHECKING,
 	KMQTT_CLIENT_CHECKED,
+	KMQTT_CLIENT_AUTH,
 	KMQTT_CLIENT_LIVE,
 };
 
@@ -78,6 +81,7 @@ struct kmqtt_greeting {
  * @doomed:	it is to be ended as soon as it has; under listener->lock
  * @gone:	it has left @link; under listener->lock
  * @greeting:	from CONNECT to CONNACK, else NULL
+ * @relay:	its enhanced authentication, if it named a method, else NULL
  * @state:	&enum kmqtt_client_state
  * @bridge:	it says that it is a bridge (bit 0x80 of the protocol level)
  * @problem_info: it wants reason strings (MQTT 5.0, 3.1.2.11.7)
@@ -109,6 +113,7 @@ struct kmqtt_client {
 	bool doomed;
 	bool gone;
 	struct kmqtt_greeting *greeting;
+	struct kmqtt_relay *relay;
 	u8 state;
 	bool bridge;
 	bool problem_info;
@@ -179,6 +184,30 @@ void kmqtt_client_refuse(struct kmqtt_client *client, u8 reason);
 
 /** kmqtt_greeting_free() - forget a CONNECT; waits for its check. NULL is allowed */
 void kmqtt_greeting_free(struct kmqtt_greeting *greeting);
+
+/** kmqtt_client_admit() - it may come in: session and CONNACK. Return: 0 or a reason code */
+int kmqtt_client_admit(struct kmqtt_client *client, struct kmqtt_greeting *greeting);
+
+/* client_auth.c */
+
+/**
+ * kmqtt_client_auth_begin() - a CONNECT names an authentication method
+ * Return: 0: the answer comes later; or a reason code
+ */
+int kmqtt_client_auth_begin(struct kmqtt_client *client, struct kmqtt_greeting *greeting);
+
+/**
+ * kmqtt_client_auth_packet() - an AUTH has come, or anything else while
+ *	KMQTT_CLIENT_AUTH. See &kmqtt_conn_ops.packet
+ */
+int kmqtt_client_auth_packet(struct kmqtt_client *client, const struct kmqtt_fixed *f,
+			     const u8 *body);
+
+/** kmqtt_client_auth_answered() - user space has answered. Return: 0 or a reason code */
+int kmqtt_client_auth_answered(struct kmqtt_client *client);
+
+/** kmqtt_client_auth_props() - method and data, in CONNACK and AUTH; none without a method */
+void kmqtt_client_auth_props(const struct kmqtt_client *client, struct kmqtt_props *props);
 
 /* client_packet.c */
 

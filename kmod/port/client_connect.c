@@ -121,8 +121,10 @@ static void kmqtt_connack_accept(struct kmqtt_client *c, const struct kmqtt_gree
 	kmqtt_props_init(&ack.props);
 	if (c->x.conn.version == KMQTT_V31)
 		ack.session_present = false;
-	if (c->x.conn.version == KMQTT_V5)
+	if (c->x.conn.version == KMQTT_V5) {
 		kmqtt_connack_props(c, g, &ack.props);
+		kmqtt_client_auth_props(c, &ack.props);
+	}
 	kmqtt_connack_put(c, &ack);
 }
 
@@ -172,10 +174,12 @@ static struct kmqtt_msg *kmqtt_will_message(struct kmqtt_client *c,
 	return msg;
 }
 
-/* Who it is: with room for the user name behind it. */
-static struct kmqtt_identity *kmqtt_client_identity(const struct kmqtt_connect *connect)
+/* Who it is: with room for the user name behind it, its own or an authenticator's. */
+static struct kmqtt_identity *kmqtt_client_identity(const struct kmqtt_client *c,
+						    const struct kmqtt_connect *connect)
 {
-	struct kmqtt_view user = connect->user_name;
+	bool given = c->relay && c->relay->user;
+	struct kmqtt_view user = given ? kmqtt_view_str(c->relay->user) : connect->user_name;
 	struct kmqtt_identity *who;
 	char *name;
 
@@ -219,7 +223,7 @@ static u8 kmqtt_client_open(struct kmqtt_client *c, struct kmqtt_greeting *g, ch
 	params.will = kmqtt_will_message(c, &g->connect.will);
 	if (IS_ERR(params.will))
 		return KMQTT_RC_QUOTA_EXCEEDED;
-	who = kmqtt_client_identity(&g->connect);
+	who = kmqtt_client_identity(c, &g->connect);
 	session = who ? kmqtt_session_open(c->x.conn.broker, &params, who, &c->port, present) :
 			ERR_PTR(-ENOMEM);
 	if (params.will)
@@ -259,8 +263,7 @@ static void kmqtt_client_trace(const struct kmqtt_client *c)
 	trace_kmqtt_connect(c->x.session->name, address, c->x.conn.version, 0);
 }
 
-/* It may come in. Return: 0 or a reason code */
-static int kmqtt_client_admit(struct kmqtt_client *c, struct kmqtt_greeting *g)
+int kmqtt_client_admit(struct kmqtt_client *c, struct kmqtt_greeting *g)
 {
 	struct kmqtt_view id = g->connect.client_id;
 	bool present = false;
@@ -382,14 +385,19 @@ static int kmqtt_connect_judge(struct kmqtt_client *c, const struct kmqtt_connec
 	if (connect->will.topic.data && connect->will.retain &&
 	    !READ_ONCE(c->x.conn.broker->limits.retain_available))
 		return KMQTT_RC_RETAIN_NOT_SUPPORTED;
-	if (kmqtt_props_has(&connect->props, KMQTT_PROP_AUTH_METHOD))
+	if (kmqtt_props_has(&connect->props, KMQTT_PROP_AUTH_METHOD) &&
+	    !kmqtt_relay_listens(c->listener->kn)) {
+		c->why = "nobody here does enhanced authentication";
 		return KMQTT_RC_BAD_AUTHENTICATION_METHOD;
+	}
 	return 0;
 }
 
 /* Is it to be let in? Return: 0 or a reason code */
 static int kmqtt_connect_let_in(struct kmqtt_client *c, struct kmqtt_greeting *g)
 {
+	if (kmqtt_props_has(&g->connect.props, KMQTT_PROP_AUTH_METHOD))
+		return kmqtt_client_auth_begin(c, g);
 	if (g->connect.user_name.data && kmqtt_auth_has_users(c->x.conn.broker))
 		return kmqtt_client_check(c, g);
 	if (!c->conf->anonymous) {

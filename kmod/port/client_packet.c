@@ -353,8 +353,10 @@ int kmqtt_client_packet(struct kmqtt_client *c, const struct kmqtt_fixed *f, con
 		return kmqtt_client_ping(c);
 	case KMQTT_DISCONNECT:
 		return kmqtt_client_disconnect(c, f, body);
+	case KMQTT_AUTH:
+		return kmqtt_client_auth_packet(c, f, body);
 	default:
-		/* a second CONNECT; AUTH where no method was agreed on */
+		/* a second CONNECT */
 		return KMQTT_RC_PROTOCOL_ERROR;
 	}
 }

@@ -4,6 +4,7 @@
 #define KMQTT_PORT_NET_H
 
 #include "core/broker.h"
+#include "port/auth_relay.h"
 #include "port/listener.h"
 #include "port/uplink.h"
 
@@ -12,11 +13,13 @@
  * @broker:	the switch
  * @uplinks:	its uplinks
  * @listeners:	where MQTT clients connect to
+ * @relays:	their enhanced authentication
  */
 struct kmqtt_net {
 	struct kmqtt_broker broker;
 	struct kmqtt_uplinks uplinks;
 	struct kmqtt_listeners listeners;
+	struct kmqtt_relays relays;
 };
 
 /** kmqtt_net_of() - of a network namespace that is alive (main.c) */

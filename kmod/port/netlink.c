@@ -122,19 +122,26 @@ int kmqtt_netlink_init(void)
 
 	if (ret)
 		return ret;
+	ret = kmqtt_relay_init();
+	if (ret)
+		goto sockets;
 	kmqtt_nl_family.mcgrps = kmqtt_nl_groups;
 	ret = genl_register_family(&kmqtt_nl_family);
-	if (ret) {
-		kmqtt_nl_sockets_exit();
-		return ret;
-	}
+	if (ret)
+		goto relay;
 	kmqtt_nl_events_start();
 	return 0;
+relay:
+	kmqtt_relay_exit();
+sockets:
+	kmqtt_nl_sockets_exit();
+	return ret;
 }
 
 void kmqtt_netlink_exit(void)
 {
 	kmqtt_nl_events_stop();
 	genl_unregister_family(&kmqtt_nl_family);
+	kmqtt_relay_exit();
 	kmqtt_nl_sockets_exit();
 }

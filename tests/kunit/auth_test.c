@@ -13,6 +13,7 @@
 struct check {
 	struct kmqtt_auth_request req;
 	struct completion done;
+	struct completion *gate;	/* for which the end waits, or NULL */
 	atomic_t calls;
 };
 
@@ -154,6 +155,8 @@ static void note_done(struct kmqtt_auth_request *req)
 {
 	struct check *check = container_of(req, struct check, req);
 
+	if (check->gate)
+		wait_for_completion(check->gate);
 	atomic_inc(&check->calls);
 	complete(&check->done);
 }
@@ -380,32 +383,54 @@ static void auth_is_replaced_during_checks(struct kunit *test)
 	}
 }
 
-/* Slow ones keep the workers busy; of those that wait there is a limit. */
+/* The first ones keep all workers there may be; of those that wait there is a limit. */
 static void auth_bounds_what_waits(struct kunit *test)
 {
-	unsigned int i, count = 0, max = 4 * KMQTT_AUTH_WAITING_MAX;
+	unsigned int i, count = 0, workers = 8, max = KMQTT_AUTH_WAITING_MAX + workers + 1;
 	struct check **checks = kcalloc(max, sizeof(*checks), GFP_KERNEL);
+	DECLARE_COMPLETION_ONSTACK(gate);
 	int err = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, checks);
-	KUNIT_ASSERT_EQ(test, kmqtt_auth_set(auth_of(test),
-					     user_new(test, "joe", KMQTT_AUTH_ITERATIONS_MAX)),
-			0);
+	set(test, "joe", "secret");
 	while (!err && count < max) {
 		checks[count] = check_new(test, "joe", "secret");
+		checks[count]->gate = &gate;
 		err = kmqtt_auth_submit(&checks[count++]->req);
 	}
 	KUNIT_EXPECT_EQ(test, err, -EBUSY);
 	KUNIT_EXPECT_GT(test, count, KMQTT_AUTH_WAITING_MAX);
-	KUNIT_EXPECT_EQ(test, atomic_read(&checks[count - 1]->calls), 0);
-	/* the one that was refused is free to be forgotten, like all others */
-	for (i = count; i-- > 0;)
+	/* the one that was refused is free to be forgotten, like those that wait */
+	for (i = count; i-- > workers;) {
+		kmqtt_auth_cancel(&checks[i]->req);
+		KUNIT_EXPECT_EQ(test, atomic_read(&checks[i]->calls), 0);
 		check_free(checks[i]);
+	}
+	complete_all(&gate);
+	for (i = 0; i < workers; i++) {
+		wait_for_completion(&checks[i]->done);
+		KUNIT_EXPECT_EQ(test, checks[i]->req.reason, KMQTT_RC_SUCCESS);
+		check_free(checks[i]);
+	}
 	KUNIT_EXPECT_EQ(test, atomic_read(&auth_of(test)->waiting), 0);
 	/* and there is room again */
-	set(test, "joe", "secret");
 	KUNIT_EXPECT_TRUE(test, accepted(test, "joe", "secret"));
 	kfree(checks);
+}
+
+/* A slow one stops soon, not when it is through. */
+static void auth_stops_a_slow_one(struct kunit *test)
+{
+	struct check *check = check_new(test, "joe", "secret");
+
+	KUNIT_ASSERT_EQ(test, kmqtt_auth_set(auth_of(test),
+					     user_new(test, "joe", KMQTT_AUTH_ITERATIONS_MAX)),
+			0);
+	KUNIT_ASSERT_EQ(test, kmqtt_auth_submit(&check->req), 0);
+	/* it is not waiting any more: it has begun */
+	while (atomic_read(&auth_of(test)->waiting))
+		cond_resched();
+	check_free(check);
 }
 
 static void auth_cancels(struct kunit *test)
@@ -438,6 +463,7 @@ static struct kunit_case auth_cases[] = {
 	KUNIT_CASE(auth_replaces_all_or_nothing),
 	KUNIT_CASE(auth_is_replaced_during_checks),
 	KUNIT_CASE(auth_bounds_what_waits),
+	KUNIT_CASE(auth_stops_a_slow_one),
 	KUNIT_CASE(auth_cancels),
 	{ }
 };

@@ -20,6 +20,7 @@ PRIVILEGED = {
     "acl-replace": {"rule": [{"allow": 1}]},
     "listener-new": {"name": "l"}, "listener-set": {"name": "l"}, "listener-del": {"name": "l"},
     "listener-get": {"name": "l"}, "client-attach": {"name": "l", "fd": 0},
+    "auth-register": {}, "auth-reply": {"id": 1, "verdict": 0},
     "user-set": {"name": "u", "iterations": 1, "salt": b"s", "hash": bytes(64)},
     "user-del": {"name": "u"}, "user-flush": {},
     "user-replace": {"entry": [{"name": "u", "iterations": 1, "salt": b"s", "hash": bytes(64)}]}}
@@ -48,7 +49,8 @@ def all_privileged():
 
 def test_nothing_was_forgotten():
     """Each command is either here, or needs no privilege."""
-    free = {"switch-get", "stats-get", "publish", "subscribe", "unsubscribe", "message", "event"}
+    free = {"switch-get", "stats-get", "publish", "subscribe", "unsubscribe", "message", "event",
+            "auth-request"}
     assert set(SPEC_KMQTT.ops) == set(PRIVILEGED) | set(DUMPS) | free
 
 

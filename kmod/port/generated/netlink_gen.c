@@ -378,6 +378,15 @@ static const struct nla_policy kmqtt_acl_replace_nl_policy[KMQTT_A_ACL_RULE + 1]
 	[KMQTT_A_ACL_RULE] = NLA_POLICY_NESTED(kmqtt_acl_rule_nl_policy),
 };
 
+/* KMQTT_CMD_AUTH_REPLY - do */
+static const struct nla_policy kmqtt_auth_reply_nl_policy[KMQTT_A_AUTH_REASON + 1] = {
+	[KMQTT_A_AUTH_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[KMQTT_A_AUTH_USER] = { .type = NLA_NUL_STRING, .len = KMQTT_CREDENTIAL_LEN, },
+	[KMQTT_A_AUTH_DATA] = { .type = NLA_BINARY, },
+	[KMQTT_A_AUTH_VERDICT] = NLA_POLICY_MAX(NLA_U32, 2),
+	[KMQTT_A_AUTH_REASON] = NLA_POLICY_MIN(NLA_U8, 128),
+};
+
 /* Ops table for kmqtt */
 static const struct genl_split_ops kmqtt_nl_ops[] = {
 	{
@@ -621,6 +630,18 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.doit		= kmqtt_nl_acl_replace_doit,
 		.policy		= kmqtt_acl_replace_nl_policy,
 		.maxattr	= KMQTT_A_ACL_RULE,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= KMQTT_CMD_AUTH_REGISTER,
+		.doit	= kmqtt_nl_auth_register_doit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= KMQTT_CMD_AUTH_REPLY,
+		.doit		= kmqtt_nl_auth_reply_doit,
+		.policy		= kmqtt_auth_reply_nl_policy,
+		.maxattr	= KMQTT_A_AUTH_REASON,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

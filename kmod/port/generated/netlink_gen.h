@@ -63,6 +63,8 @@ int kmqtt_nl_user_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int kmqtt_nl_user_flush_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_user_replace_doit(struct sk_buff *skb, struct genl_info *info);
 int kmqtt_nl_acl_replace_doit(struct sk_buff *skb, struct genl_info *info);
+int kmqtt_nl_auth_register_doit(struct sk_buff *skb, struct genl_info *info);
+int kmqtt_nl_auth_reply_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	KMQTT_NLGRP_EVENTS,
