@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Remote clients and the password table."""
+
+import pytest
+
+from kmqtt_client import connect_packet
+from kmqtt_server import KmqttServer
+
+USERS = {"joe": "secret", "ann": "", "b c": "pä ss", "long": "x" * 1000}
+pytestmark = pytest.mark.broker(anonymous=False, users=dict(USERS))
+
+# What CONNACK says of a wrong password in each version (3.1.1, 3.2.2.3: not authorized).
+WRONG = {3: 5, 4: 5, 5: 0x86}
+
+
+def attempt(broker, ident, user, password, version=5):
+    """A CONNECT with these, text or None."""
+    client = broker.raw(version)
+    client.send(connect_packet(ident, version=version, username=user,
+                               password=None if password is None else password.encode()))
+    return client
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_right_and_wrong(broker, ident, version):
+    for user, password in USERS.items():
+        client = attempt(broker, ident, user, password, version)
+        assert client.connacked().reason == 0, user
+        client.ping()
+        for wrong in password + "x", password[:-1] + "X", password.upper() + " ":
+            attempt(broker, ident, user, wrong, version).not_connected(WRONG[version])
+    for user in "nobody", "", "jo", "joe ", "JOE", "x" * 60000:
+        attempt(broker, ident, user, "secret", version).not_connected(WRONG[version])
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_without_a_password(broker, ident, version):
+    """None is not an empty one."""
+    for user in "joe", "ann", "nobody":
+        attempt(broker, ident, user, None, version).not_connected(WRONG[version])
+
+
+def test_without_a_user(broker, ident):
+    """This listener lets in nobody who does not say who he is."""
+    attempt(broker, ident, None, None).not_connected(0x87)
+    attempt(broker, ident, None, "secret").not_connected(0x87)
+
+
+def test_password_of_the_greatest_length(broker, ident):
+    attempt(broker, ident, "joe", "x" * 65535).not_connected(0x86)
+
+
+def test_wrong_password_does_not_take_a_session(broker, ident):
+    first = broker.connect(ident, username="joe", password=b"secret")
+    attempt(broker, ident, "joe", "wrong").not_connected(0x86)
+    first.ping()
+    second = broker.connect(ident, username="joe", password=b"secret")
+    first.refused(0x8e)
+    second.ping()
+
+
+def test_table_changes(broker, ident):
+    """From the next CONNECT on; who is in stays in."""
+    broker.kmqtt("passwd", "add", "tim", "password", "one")
+    client = broker.connect(ident, username="tim", password=b"one")
+    broker.kmqtt("passwd", "add", "tim", "password", "two")
+    attempt(broker, ident + "2", "tim", "one").not_connected(0x86)
+    assert attempt(broker, ident + "2", "tim", "two").connacked().reason == 0
+    broker.kmqtt("passwd", "del", "tim")
+    attempt(broker, ident + "3", "tim", "two").not_connected(0x86)
+    client.ping()
+
+
+def test_client_goes_during_the_check(broker, ident):
+    """And the next one is served."""
+    with broker.netlink() as nl:
+        nl.do("user-set", name="slow", iterations=10000, salt=b"s", hash=bytes(64))
+    for number in range(8):
+        attempt(broker, f"{ident}{number}", "slow", "x").close()
+    assert attempt(broker, ident, "joe", "secret").connacked().reason == 0
+    broker.kmqtt("passwd", "del", "slow")
+
+
+@pytest.mark.broker(anonymous=True, users={"joe": "secret"})
+def test_storm(broker, ident, topic):
+    """While many wait for their passwords to be checked the others go on, and too many are refused
+    at once."""
+    with broker.netlink() as nl:
+        nl.do("user-set", name="slow", iterations=300000, salt=b"s", hash=bytes(64))
+    one, two = broker.connect(ident), broker.connect()
+    two.subscribe(topic, qos=1)
+    waiting = [attempt(broker, f"{ident}{number}", "slow", "x") for number in range(40)]
+    for number in range(20):
+        assert one.deliver(topic, b"%d" % number) == 0
+        assert two.receive().payload == b"%d" % number
+    for client in waiting[::2]:
+        client.close()
+    broker.kmqtt("passwd", "del", "slow")
+    assert attempt(broker, ident + "joe", "joe", "secret").connacked().reason == 0
+
+
+def test_namespace_goes_during_checks(tmp_path):
+    """Nothing of them is left: the module can go at the end of all tests."""
+    broker = KmqttServer(str(tmp_path), {"users": {"joe": "secret"}})
+    with broker.netlink() as nl:
+        nl.do("user-set", name="slow", iterations=1000000, salt=b"s", hash=bytes(64))
+    for number in range(8):
+        attempt(broker, f"c{number}", "slow", "x")
+    broker.stop()
