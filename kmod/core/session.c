@@ -593,7 +593,7 @@ static int kmqtt_session_check_filter(struct kmqtt_session *s,
 		*inner = full;
 	rcu_read_lock();
 	ok = kmqtt_acl_check_filter(&s->broker->acl, rcu_dereference(s->who),
-				    inner->data, inner->len);
+				    full.data, full.len);
 	rcu_read_unlock();
 	return ok ? 0 : -EACCES;
 }

@@ -249,6 +249,21 @@ static void rules_are_kept(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_DENIED], 1);
 }
 
+/* What is inside a shared subscription is a filter, whatever it looks like. */
+static void rules_look_into_one_share(struct kunit *test)
+{
+	const struct kmqtt_sub_opts opts = { .qos = 1 };
+	struct kmqtt_peer *peer = local(test, "one");
+
+	deny(test, KMQTT_ACL_READ, "x");
+	KUNIT_EXPECT_EQ(test, kmqtt_session_subscribe(peer->s, TEXT("$share/a/x"), &opts),
+			-EACCES);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_subscribe(peer->s,
+						      TEXT("$share/a/$share/b/x"), &opts), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "$share/b/x", "1", 1), 1);
+	kmqtt_peer_expect(test, peer, "1");
+}
+
 /* Who may not read a message does not take it away from his group. */
 static void group_skips_who_may_not_read(struct kunit *test)
 {
@@ -412,6 +427,7 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(retained_qos_is_the_lower),
 	KUNIT_CASE(retained_limits),
 	KUNIT_CASE(rules_are_kept),
+	KUNIT_CASE(rules_look_into_one_share),
 	KUNIT_CASE(group_skips_who_may_not_read),
 	KUNIT_CASE(denials_are_told_once_a_second),
 	KUNIT_CASE(counters_count),
