@@ -26,6 +26,7 @@
  * @nr:		entries at @subs
  * @cap:	places at @subs
  * @hold:	all matches are held back until it is known that none is full
+ * @full:	a session that kmqtt_route_look() found full, with a reference, or NULL
  * @merge:	one of @subs is of a session that has more of them
  * @stack:	where @subs points first
  */
@@ -39,6 +40,7 @@ struct kmqtt_route {
 	const struct kmqtt_sub **subs;
 	unsigned int nr;
 	unsigned int cap;
+	struct kmqtt_session *full;
 	bool hold;
 	bool merge;
 	const struct kmqtt_sub **stack;
@@ -164,15 +166,26 @@ static bool kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
 	/* a shared subscription is delivered on its own account (MQTT 5.0, 4.8.2) */
 	merge = !sub->group && READ_ONCE(sub->session->sub_count) > 1;
 	if (merge || r->hold) {
-		/* out of memory: rather twice, or too much, than not at all */
-		if (!kmqtt_route_grow(r))
+		/*
+		 * Out of memory: rather twice, or too much, than not at all. Some
+		 * have it now, so it cannot wait for others any more.
+		 */
+		if (!kmqtt_route_grow(r)) {
 			kmqtt_route_flush(r);
+			r->hold = false;
+		}
 		r->subs[r->nr++] = sub;
 		r->merge |= merge;
 	} else {
 		kmqtt_route_push_group(r, &sub, 1);
 	}
 	return true;
+}
+
+/* Must the publisher wait for it? Who writes to himself would wait for himself. */
+static bool kmqtt_route_is_full(const struct kmqtt_route *r, const struct kmqtt_sub *sub)
+{
+	return !sub->group && sub->session != r->from && kmqtt_session_full(sub->session);
 }
 
 /* Among what is held back, a session that is full. Return: a reference, or NULL */
@@ -183,12 +196,20 @@ static struct kmqtt_session *kmqtt_route_find_full(const struct kmqtt_route *r)
 	for (i = 0; i < r->nr; i++) {
 		struct kmqtt_session *s = r->subs[i]->session;
 
-		/* who writes to himself would wait for himself */
-		if (!r->subs[i]->group && s != r->from && kmqtt_session_full(s) &&
-		    kmqtt_session_get(s))
+		if (kmqtt_route_is_full(r, r->subs[i]) && kmqtt_session_get(s))
 			return s;
 	}
 	return NULL;
+}
+
+static bool kmqtt_route_look(void *ctx, const struct kmqtt_sub *sub)
+{
+	struct kmqtt_route *r = ctx;
+
+	if (!r->full && kmqtt_route_is_full(r, sub) &&
+	    kmqtt_route_wanted(r->from, r->msg, sub) && kmqtt_session_get(sub->session))
+		r->full = sub->session;
+	return true;
 }
 
 /*
@@ -198,16 +219,12 @@ static struct kmqtt_session *kmqtt_route_find_full(const struct kmqtt_route *r)
 static struct kmqtt_session *kmqtt_route_ask(struct kmqtt_route *r)
 {
 	struct kmqtt_msg *msg = r->msg;
-	struct kmqtt_session *full;
 
 	rcu_read_lock();
 	kmqtt_tree_match_plain(&msg->broker->tree, kmqtt_msg_topic(msg),
-			       msg->topic_len, kmqtt_route_one, r);
-	full = kmqtt_route_find_full(r);
+			       msg->topic_len, kmqtt_route_look, r);
 	rcu_read_unlock();
-	r->nr = 0;
-	r->merge = false;
-	return full;
+	return r->full;
 }
 
 /**

@@ -36,6 +36,20 @@ void *kmqtt_kunit_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	return kmem_cache_alloc(cache, gfp);
 }
 
+unsigned int kmqtt_kunit_fail_arrays;
+
+/* publish.c is built so that it calls this one (see Kbuild). */
+void *kmqtt_kunit_kmalloc(size_t size, gfp_t gfp);
+
+void *kmqtt_kunit_kmalloc(size_t size, gfp_t gfp)
+{
+	if (kmqtt_kunit_fail_arrays) {
+		kmqtt_kunit_fail_arrays--;
+		return NULL;
+	}
+	return kmalloc(size, gfp);
+}
+
 int kmqtt_kunit_suite_init(struct kunit_suite *suite)
 {
 	return kmqtt_core_init();

@@ -17,6 +17,9 @@ extern unsigned long kmqtt_kunit_child_calls;
 /* How many of the next queue entries there is no memory for. */
 extern unsigned int kmqtt_kunit_fail_entries;
 
+/* How many of the next arrays that a publish needs there is no memory for. */
+extern unsigned int kmqtt_kunit_fail_arrays;
+
 /**
  * struct kmqtt_kunit - a test's switch
  * @broker:	the switch

@@ -5,10 +5,11 @@
 
 #include "tests/kunit/fixture.h"
 
-static struct kmqtt_peer *reader(struct kunit *test, u8 policy, u32 max, u64 bytes)
+static struct kmqtt_peer *named_reader(struct kunit *test, const char *name, u8 policy,
+				       u32 max, u64 bytes)
 {
 	const struct kmqtt_session_params params = {
-		.name = "reader",
+		.name = name,
 		.kind = KMQTT_KIND_LOCAL,
 		.policy = policy,
 		.max_queued_messages = max,
@@ -19,6 +20,11 @@ static struct kmqtt_peer *reader(struct kunit *test, u8 policy, u32 max, u64 byt
 
 	kmqtt_peer_subscribe(test, peer, "#", 2, 0);
 	return peer;
+}
+
+static struct kmqtt_peer *reader(struct kunit *test, u8 policy, u32 max, u64 bytes)
+{
+	return named_reader(test, "reader", policy, max, bytes);
 }
 
 static void publish(struct kunit *test, const char *topic, const char *payload)
@@ -142,10 +148,8 @@ static void keep_latest_counts_bytes(struct kunit *test)
 }
 
 /* Publishes as one who can wait. Return: what kmqtt_publish() said */
-static int try_publish(struct kunit *test, struct kmqtt_peer *from,
-		       const char *topic, const char *payload)
+static int try_msg(struct kunit *test, struct kmqtt_peer *from, struct kmqtt_msg *msg)
 {
-	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, payload, 1, false);
 	struct kmqtt_session *blocked = NULL;
 	int ret;
 
@@ -157,6 +161,12 @@ static int try_publish(struct kunit *test, struct kmqtt_peer *from,
 	}
 	kmqtt_msg_put(msg);
 	return ret;
+}
+
+static int try_publish(struct kunit *test, struct kmqtt_peer *from,
+		       const char *topic, const char *payload)
+{
+	return try_msg(test, from, kmqtt_kunit_msg(test, topic, payload, 1, false));
 }
 
 static void block_loses_nothing(struct kunit *test)
@@ -230,6 +240,37 @@ static void block_leaves_groups_alone(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, try_publish(test, NULL, "t", "x"), 2);
 	KUNIT_EXPECT_EQ(test, one->s->queued, 4);
 	KUNIT_EXPECT_EQ(test, two->s->queued, 4);
+}
+
+/*
+ * More match than there is memory to hold back: who has the message already must
+ * not get it again when the publisher has waited for the others.
+ */
+static void block_without_memory_delivers_once(struct kunit *test)
+{
+	struct kmqtt_peer *peer[40];
+	char name[8];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(peer); i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		peer[i] = named_reader(test, name, KMQTT_POLICY_BLOCK, 1, 0);
+	}
+	KUNIT_EXPECT_EQ(test, try_publish(test, NULL, "t", "1"), ARRAY_SIZE(peer));
+
+	/* who only asks whether any is full needs none */
+	kmqtt_kunit_fail_arrays = 1;
+	KUNIT_EXPECT_EQ(test, try_msg(test, NULL, kmqtt_kunit_msg(test, "t", "2", 1, true)),
+			-EAGAIN);
+	KUNIT_EXPECT_EQ(test, kmqtt_kunit_fail_arrays, 1);
+
+	KUNIT_EXPECT_EQ(test, try_publish(test, NULL, "t", "3"), ARRAY_SIZE(peer));
+	KUNIT_EXPECT_EQ(test, kmqtt_kunit_fail_arrays, 0);
+	for (i = 0; i < ARRAY_SIZE(peer); i++) {
+		kmqtt_peer_expect(test, peer[i], "1");
+		kmqtt_peer_expect(test, peer[i], "3");
+		kmqtt_peer_expect_none(test, peer[i]);
+	}
 }
 
 static void queue_waits_for_the_absent(struct kunit *test)
@@ -465,6 +506,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(block_by_bytes_loses_nothing),
 	KUNIT_CASE(block_only_for_who_gets_it),
 	KUNIT_CASE(block_leaves_groups_alone),
+	KUNIT_CASE(block_without_memory_delivers_once),
 	KUNIT_CASE(queue_waits_for_the_absent),
 	KUNIT_CASE(queue_drops_expired),
 	KUNIT_CASE(expired_make_room),
