@@ -615,8 +615,8 @@ void kmqtt_queue_uncount(struct kmqtt_session *s, const struct kmqtt_msg *msg)
 	lockdep_assert_held(&s->lock);
 	s->delivered_messages--;
 	s->delivered_bytes -= bytes;
-	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, -1);
-	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, -bytes);
+	kmqtt_stats_sub(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, 1);
+	kmqtt_stats_sub(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);
 }
 
 /*

@@ -92,6 +92,21 @@ static inline void kmqtt_stats_add(struct kmqtt_stats __percpu *stats,
 	kmqtt_stats_end(stats, s, flags);
 }
 
+/** kmqtt_stats_sub() - it was counted too early; any context */
+static inline void kmqtt_stats_sub(struct kmqtt_stats __percpu *stats,
+				   enum kmqtt_stat which, u64 n)
+{
+	unsigned long flags;
+	struct kmqtt_stats *s = kmqtt_stats_begin(stats, &flags);
+
+	/* a 32-bit kernel adds an unsigned long; interrupts are off there */
+	if (BITS_PER_LONG < 64)
+		u64_stats_set(&s->v[which], u64_stats_read(&s->v[which]) - n);
+	else
+		u64_stats_add(&s->v[which], -n);
+	kmqtt_stats_end(stats, s, flags);
+}
+
 /** kmqtt_stats_alloc() - all zero. Process context. Return: them or NULL */
 struct kmqtt_stats __percpu *kmqtt_stats_alloc(void);
 
