@@ -184,7 +184,9 @@ static void kmqtt_sys_load(struct kmqtt_broker *b, enum kmqtt_sys_load which, u6
 	u32 rest;
 	int i;
 
-	rate = seconds ? div_u64((count - load->last) * 60 << 16, seconds) : 0;
+	/* what a lost connection did not send is taken back, and may be more */
+	rate = seconds && count > load->last ?
+	       div_u64((count - load->last) * 60 << 16, seconds) : 0;
 	load->last = count;
 	for (i = 0; i < KMQTT_LOAD_TIMES; i++) {
 		load->avg[i] = kmqtt_sys_decay(load->avg[i], rate, seconds,
