@@ -4,10 +4,12 @@
 
 import ctypes
 import fcntl
+import os
 import struct
 import sys
 
-SUBSCRIBE = 0x4020B702  # KMQTT_IOC_SUBSCRIBE
+OTHER = os.uname().machine.startswith(("alpha", "mips", "parisc", "ppc", "sparc"))
+SUBSCRIBE = 0x8020B702 if OTHER else 0x4020B702  # KMQTT_IOC_SUBSCRIBE
 HEAD = struct.Struct("=IHHHBBIIIIIQQ")  # struct kmqtt_record
 
 topic_filter = sys.argv[1].encode()
