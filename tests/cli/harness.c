@@ -125,7 +125,7 @@ const struct run *run(int (*main)(struct args *args), const char *line)
 	out = redirect(stdout);
 	err = redirect(stderr);
 	current.status = main(&args);
-	if (out_finish())
+	if (out_flush())
 		current.status = -1;
 	restore(stdout, out, current.out, sizeof(current.out));
 	restore(stderr, err, current.err, sizeof(current.err));

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 
+import pytest
 from kmqtt_cli import KMQTT, cli  # pylint: disable=unused-import
 from kmqtt_dev import RETAIN
 
@@ -198,6 +199,17 @@ def test_output_that_cannot_be_written_is_an_error(cli):
         done = subprocess.run(cli.command("show"), stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode != 0
     assert b"standard output" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["monitor", "-j monitor", "top -b -d 0.01"])
+def test_live_output_that_cannot_be_written_ends(cli, words):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        process = subprocess.Popen(  # pylint: disable=consider-using-with
+            cli.command(*words.split()), stdout=full, stderr=subprocess.PIPE)
+    while process.poll() is None:
+        cli.device("probe").close()
+    assert process.communicate()[1].count(b"standard output") == 1
+    assert process.returncode == 2
 
 
 def test_top_in_batch_mode(cli):

@@ -74,7 +74,7 @@ static int object_run(int argc, char **argv)
 	if (!objects[i].run)
 		return kmqtt_pubsub(objects[i].name, argc, argv);
 	ret = objects[i].run(&args);
-	if (out_finish() && !ret)
+	if (out_flush() && !ret)
 		ret = STATUS_REFUSED;
 	return ret;
 }

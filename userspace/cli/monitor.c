@@ -74,8 +74,7 @@ static int event_print(const struct nlmsghdr *nlh, void *ctx)
 	out_line(0);
 	fields_show(tb, fields, ARRAY_SIZE(fields));
 	out_object_end();
-	out_flush();
-	return STATUS_OK;
+	return out_flush() ? STATUS_REFUSED : STATUS_OK;
 }
 
 static int selection_parse(struct args *args, struct selection *sel)

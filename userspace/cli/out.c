@@ -328,17 +328,15 @@ void out_uint_or(const char *key, const char *label, uint64_t value,
 		out_str(key, label, word);
 }
 
-void out_flush(void)
+int out_flush(void)
 {
-	text_end_line();
-	fflush(stdout);
-}
+	static bool reported;
 
-int out_finish(void)
-{
 	text_end_line();
 	if (!fflush(stdout) && !ferror(stdout))
 		return 0;
-	perror("kmqtt: standard output");
+	if (!reported)
+		perror("kmqtt: standard output");
+	reported = true;
 	return -1;
 }

@@ -115,15 +115,13 @@ void out_seconds(const char *key, const char *label, uint64_t seconds);
 void out_uint_or(const char *key, const char *label, uint64_t value,
 		 uint64_t special, const char *word);
 
-/** out_flush() - ends the line and sends what was printed: for live output */
-void out_flush(void);
-
 /**
- * out_finish() - ends the output
+ * out_flush() - ends the line and sends what was printed
  *
+ * At the end, and after each piece of live output.
  * Return: 0, or -1 if something could not be written (a full disk; reported on
- * standard error).
+ * standard error, once).
  */
-int out_finish(void);
+int out_flush(void);
 
 #endif

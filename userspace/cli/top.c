@@ -285,8 +285,8 @@ static void print_peer(const struct peer *peer, size_t width)
 	out_line(0);
 }
 
-static void report(const struct top *top, struct sample *now,
-		   const struct sample *before)
+static int report(const struct top *top, struct sample *now,
+		  const struct sample *before)
 {
 	struct winsize window = { .ws_row = 0 };
 	size_t rows = SIZE_MAX, width = SIZE_MAX, i;
@@ -307,7 +307,7 @@ static void report(const struct top *top, struct sample *now,
 	qsort(now->peers, now->count, sizeof(*now->peers), by_number);
 	if (top->batch)
 		putchar('\n');
-	fflush(stdout);
+	return out_flush() ? STATUS_REFUSED : STATUS_OK;
 }
 
 /* Waits for the next report. Return: false if it is to end. */
@@ -337,7 +337,7 @@ static int reports(struct top *top)
 		ret = sample_take(&samples[which]);
 		if (ret)
 			break;
-		report(top, &samples[which], &samples[!which]);
+		ret = report(top, &samples[which], &samples[!which]);
 		if (top->reports && !--top->reports)
 			break;
 	}
