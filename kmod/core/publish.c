@@ -7,6 +7,7 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/queue.h"
+#include "core/share.h"
 #include "core/trace.h"
 
 /* matches of sessions with several subscriptions that are held on the stack */
@@ -59,13 +60,6 @@ static bool kmqtt_route_wanted(const struct kmqtt_session *from,
 			       msg->topic_len);
 }
 
-static void kmqtt_route_push(struct kmqtt_route *r, const struct kmqtt_sub *sub,
-			     const struct kmqtt_push *how)
-{
-	r->count++;
-	r->queued += kmqtt_queue_push(sub->session, r->msg, how);
-}
-
 /* All identifiers of a session's matches. Return: them, or NULL for lack of memory */
 static struct kmqtt_sub_ids *kmqtt_route_ids(const struct kmqtt_sub **subs,
 					     unsigned int nr, unsigned int count)
@@ -84,17 +78,29 @@ static struct kmqtt_sub_ids *kmqtt_route_ids(const struct kmqtt_sub **subs,
 	return ids;
 }
 
-/* One session's matches: the highest QoS, all identifiers (MQTT 5.0, 3.3.4). */
-static void kmqtt_route_push_group(struct kmqtt_route *r,
-				   const struct kmqtt_sub **subs, unsigned int nr)
+static struct kmqtt_share kmqtt_route_share(const struct kmqtt_route *r)
 {
+	return (struct kmqtt_share) { .from = r->from, .msg = r->msg, .wakes = r->wakes };
+}
+
+/* One session's matches: the highest QoS, all identifiers (MQTT 5.0, 3.3.4). */
+static void kmqtt_route_push(struct kmqtt_route *r, const struct kmqtt_sub **subs,
+			     unsigned int nr)
+{
+	struct kmqtt_share share;
 	struct kmqtt_push how = {
 		.wakes = r->wakes,
 		/* as kmqtt_route_find_full() has looked at it */
-		.room = r->waits && !subs[0]->group && subs[0]->session != r->from,
+		.room = r->waits && subs[0]->session != r->from,
 	};
 	unsigned int i, ids = 0;
 
+	r->count++;
+	if (subs[0]->group) {
+		share = kmqtt_route_share(r);
+		r->queued += kmqtt_share_push(&share, subs[0]);
+		return;
+	}
 	for (i = 0; i < nr; i++) {
 		how.qos = max(how.qos, min(r->msg->qos, subs[i]->opts.qos));
 		how.retain |= subs[i]->opts.retain_as_published && r->msg->retain;
@@ -105,7 +111,7 @@ static void kmqtt_route_push_group(struct kmqtt_route *r,
 	}
 	if (ids > 1)
 		how.more_ids = kmqtt_route_ids(subs, nr, ids);
-	kmqtt_route_push(r, subs[0], &how);
+	r->queued += kmqtt_queue_push(subs[0]->session, r->msg, &how);
 	kmqtt_sub_ids_put(how.more_ids);
 }
 
@@ -132,7 +138,7 @@ static void kmqtt_route_flush(struct kmqtt_route *r)
 
 		while (end < r->nr && !kmqtt_route_cmp(&r->subs[at], &r->subs[end]))
 			end++;
-		kmqtt_route_push_group(r, r->subs + at, end - at);
+		kmqtt_route_push(r, r->subs + at, end - at);
 		at = end;
 	}
 	r->nr = 0;
@@ -156,15 +162,9 @@ static bool kmqtt_route_grow(struct kmqtt_route *r)
 	return true;
 }
 
-static bool kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
+static void kmqtt_route_add(struct kmqtt_route *r, const struct kmqtt_sub *sub,
+			    bool merge)
 {
-	struct kmqtt_route *r = ctx;
-	bool merge;
-
-	if (!kmqtt_route_wanted(r->from, r->msg, sub))
-		return false;
-	/* a shared subscription is delivered on its own account (MQTT 5.0, 4.8.2) */
-	merge = !sub->group && READ_ONCE(sub->session->sub_count) > 1;
 	if (merge || r->hold) {
 		/*
 		 * Out of memory: rather twice, or too much, than not at all. Some
@@ -177,9 +177,27 @@ static bool kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
 		r->subs[r->nr++] = sub;
 		r->merge |= merge;
 	} else {
-		kmqtt_route_push_group(r, &sub, 1);
+		kmqtt_route_push(r, &sub, 1);
 	}
-	return true;
+}
+
+static void kmqtt_route_one(void *ctx, const struct kmqtt_sub *sub)
+{
+	struct kmqtt_route *r = ctx;
+
+	if (kmqtt_route_wanted(r->from, r->msg, sub))
+		kmqtt_route_add(r, sub, READ_ONCE(sub->session->sub_count) > 1);
+}
+
+/* A shared subscription is delivered on its own account (MQTT 5.0, 4.8.2). */
+static void kmqtt_route_group(void *ctx, struct kmqtt_sub_group *group)
+{
+	struct kmqtt_route *r = ctx;
+	struct kmqtt_share share = kmqtt_route_share(r);
+	const struct kmqtt_sub *sub = kmqtt_share_pick(&share, group);
+
+	if (sub)
+		kmqtt_route_add(r, sub, false);
 }
 
 /* Must the publisher wait for it? Who writes to himself would wait for himself. */
@@ -202,14 +220,13 @@ static struct kmqtt_session *kmqtt_route_find_full(const struct kmqtt_route *r)
 	return NULL;
 }
 
-static bool kmqtt_route_look(void *ctx, const struct kmqtt_sub *sub)
+static void kmqtt_route_look(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct kmqtt_route *r = ctx;
 
 	if (!r->full && kmqtt_route_is_full(r, sub) &&
 	    kmqtt_route_wanted(r->from, r->msg, sub) && kmqtt_session_get(sub->session))
 		r->full = sub->session;
-	return true;
 }
 
 /*
@@ -221,8 +238,8 @@ static struct kmqtt_session *kmqtt_route_ask(struct kmqtt_route *r)
 	struct kmqtt_msg *msg = r->msg;
 
 	rcu_read_lock();
-	kmqtt_tree_match_plain(&msg->broker->tree, kmqtt_msg_topic(msg),
-			       msg->topic_len, kmqtt_route_look, r);
+	kmqtt_tree_match(&msg->broker->tree, kmqtt_msg_topic(msg), msg->topic_len,
+			 kmqtt_route_look, NULL, r);
 	rcu_read_unlock();
 	return r->full;
 }
@@ -338,7 +355,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 	}
 	rcu_read_lock();
 	kmqtt_tree_match(&b->tree, kmqtt_msg_topic(msg), msg->topic_len,
-			 kmqtt_route_one, &r);
+			 kmqtt_route_one, kmqtt_route_group, &r);
 	if (r.hold)
 		full = kmqtt_route_find_full(&r);
 	if (full) {

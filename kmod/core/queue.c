@@ -52,6 +52,7 @@ void kmqtt_qent_free(struct kmqtt_qent *ent)
 		kmqtt_tracker_done(ent->msg->tracker, ent->reason);
 	kmqtt_msg_put(ent->msg);
 	kmqtt_sub_ids_put(ent->more_ids);
+	kmqtt_group_put(ent->group);
 	kmem_cache_free(kmqtt_qent_cache, ent);
 }
 
@@ -104,6 +105,7 @@ static struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s,
 	ent->more_ids = how->more_ids;
 	if (ent->more_ids)
 		refcount_inc(&ent->more_ids->refs);
+	ent->group = how->group && kmqtt_group_tryget(how->group) ? how->group : NULL;
 	ent->id = 0;
 	ent->sub_id = how->sub_id;
 	ent->packet_id = 0;
@@ -306,6 +308,17 @@ static bool kmqtt_queue_over(const struct kmqtt_session *s, u32 size, u64 extra)
 	return max_bytes && !extra && READ_ONCE(s->queued_bytes) + size > max_bytes;
 }
 
+bool kmqtt_queue_has_room(const struct kmqtt_session *s, u32 size)
+{
+	return !kmqtt_queue_over(s, size, 0);
+}
+
+bool kmqtt_queue_keeps(const struct kmqtt_session *s, u8 qos)
+{
+	return qos || READ_ONCE(s->online) || s->queue_qos0 ||
+	       READ_ONCE(s->broker->limits.queue_qos0_messages);
+}
+
 /* Full is a matter of the session alone: waiters do not tell what they have. */
 bool kmqtt_session_full(const struct kmqtt_session *s)
 {
@@ -421,8 +434,7 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 	u64 before, dropped;
 	LIST_HEAD(gone);
 
-	if (!how->qos && !READ_ONCE(s->online) && !s->queue_qos0 &&
-	    !READ_ONCE(s->broker->limits.queue_qos0_messages))
+	if (!kmqtt_queue_keeps(s, how->qos))
 		return false;
 	ent = kmqtt_qent_new(s, msg, how);
 
@@ -461,6 +473,28 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 	else if (queued || unlikely(first))
 		kmqtt_port_wake(s);
 	return queued;
+}
+
+void kmqtt_queue_return(struct kmqtt_session *s, struct list_head *list)
+{
+	struct kmqtt_qent *ent, *next;
+	LIST_HEAD(gone);
+
+	spin_lock(&s->lock);
+	list_for_each_entry_safe(ent, next, list, link) {
+		if (s->dead || (s->policy == KMQTT_POLICY_KEEP_LATEST &&
+				kmqtt_topic_find(s, ent->msg))) {
+			list_move_tail(&ent->link, &gone);
+			s->dropped_messages++;
+		} else {
+			list_del(&ent->link);
+			kmqtt_queue_add_tail(s, ent);
+		}
+	}
+	spin_unlock(&s->lock);
+	kmqtt_qent_free_list(&gone);
+	kmqtt_queue_space(s);
+	kmqtt_queue_wake(s);
 }
 
 /* Fill a delivery from an entry; its references stay the entry's. */
@@ -679,7 +713,7 @@ void kmqtt_session_untake(struct kmqtt_session *s, const struct kmqtt_port *port
 	}
 }
 
-bool kmqtt_session_pending(struct kmqtt_session *s)
+bool kmqtt_session_pending(struct kmqtt_session *s, const struct kmqtt_port *port)
 {
 	struct kmqtt_qent *ent;
 	bool ret = false;
@@ -689,7 +723,7 @@ bool kmqtt_session_pending(struct kmqtt_session *s)
 	spin_lock(&s->lock);
 	ent = s->resend ?:
 	      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
-	if (ent)
+	if (ent && kmqtt_session_has_port(s, port))
 		ret = !ent->qos || s->ack_mode == KMQTT_ACK_AUTO ||
 		      kmqtt_window_room(s);
 	spin_unlock(&s->lock);

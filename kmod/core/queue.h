@@ -27,6 +27,7 @@ enum kmqtt_qent_state {
  * @rb:		in session->by_topic while queued, session->by_packet in flight
  * @msg:	message, a reference
  * @more_ids:	subscription identifiers if there are several, a reference
+ * @group:	group of the shared subscription by which it came, a reference; or NULL
  * @id:		number of the delivery, given when it is taken
  * @sub_id:	subscription identifier, or 0
  * @packet_id:	packet identifier while in flight, KMQTT_ACK_MQTT
@@ -43,6 +44,7 @@ struct kmqtt_qent {
 	struct rb_node rb;
 	struct kmqtt_msg *msg;
 	struct kmqtt_sub_ids *more_ids;
+	struct kmqtt_sub_group *group;
 	u64 id;
 	u32 sub_id;
 	u16 packet_id;
@@ -60,6 +62,7 @@ struct kmqtt_qent {
  * @wakes:	where the wake-up is held back, or NULL
  * @more_ids:	subscription identifiers if there are several, or NULL; the queue
  *		takes a reference of its own
+ * @group:	group of the shared subscription by which it comes, or NULL; likewise
  * @sub_id:	subscription identifier, or 0
  * @qos:	QoS to deliver with
  * @retain:	RETAIN flag to send
@@ -71,6 +74,7 @@ struct kmqtt_qent {
 struct kmqtt_push {
 	struct kmqtt_wakes *wakes;
 	struct kmqtt_sub_ids *more_ids;
+	struct kmqtt_sub_group *group;
 	u32 sub_id;
 	u8 qos;
 	bool retain;
@@ -109,6 +113,20 @@ void kmqtt_queue_exit(void);
  */
 bool kmqtt_queue_push(struct kmqtt_session *session, struct kmqtt_msg *msg,
 		      const struct kmqtt_push *how);
+
+/** kmqtt_queue_keeps() - is this QoS queued now, or only what can be sent at once? */
+bool kmqtt_queue_keeps(const struct kmqtt_session *session, u8 qos);
+
+/** kmqtt_queue_has_room() - for @size more bytes in one message, without a lock? */
+bool kmqtt_queue_has_room(const struct kmqtt_session *session, u32 size);
+
+/**
+ * kmqtt_queue_return() - entries that were removed to be handed on go back
+ *
+ * To the end of the queue, beyond the caps: they were there before. Takes
+ * session->lock.
+ */
+void kmqtt_queue_return(struct kmqtt_session *session, struct list_head *list);
 
 /** kmqtt_queue_wake() - wake the session's port, if it has one (atomic) */
 void kmqtt_queue_wake(struct kmqtt_session *session);

@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/queue.h"
+#include "core/share.h"
 #include "core/will.h"
 #include "proto/proto.h"
 #include "proto/topic.h"
@@ -159,6 +160,8 @@ static void kmqtt_session_end(struct kmqtt_session *s, u8 reason)
 	kmqtt_queue_drain(s, &gone);
 	xa_destroy(&s->rx_qos2);
 	spin_unlock(&s->lock);
+	if (!b->dying)
+		kmqtt_share_hand_over(&gone);
 	kmqtt_qent_free_list(&gone);
 	if (s->policy == KMQTT_POLICY_BLOCK)
 		atomic_dec(&b->blockers);
@@ -345,8 +348,7 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	INIT_LIST_HEAD(&s->queue);
 	INIT_LIST_HEAD(&s->inflight);
 	INIT_LIST_HEAD(&s->subs);
-	/* it is taken apart in an RCU callback, with softirqs about */
-	xa_init_flags(&s->rx_qos2, XA_FLAGS_LOCK_BH);
+	xa_init(&s->rx_qos2);
 	init_waitqueue_head(&s->space);
 	INIT_DELAYED_WORK(&s->expiry_work, kmqtt_session_expire);
 	refcount_set(&s->refs, 1);
@@ -623,7 +625,7 @@ int kmqtt_session_subscribe(struct kmqtt_session *s, const u8 *filter, u32 len,
 	if (ret)
 		return ret;
 	if (!existed && max && READ_ONCE(s->sub_count) > max) {
-		kmqtt_tree_del(&b->tree, s, filter, len);
+		kmqtt_tree_del(&b->tree, s, filter, len, NULL);
 		return -ENOSPC;
 	}
 	kmqtt_event_emit(b, &event);
@@ -642,11 +644,15 @@ int kmqtt_session_unsubscribe(struct kmqtt_session *s, const u8 *filter, u32 len
 		.topic = filter,
 		.topic_len = len,
 	};
+	struct kmqtt_sub_group *group;
 	int ret;
 
 	if (!kmqtt_topic_filter_valid(filter, len))
 		return -EILSEQ;
-	ret = kmqtt_tree_del(&s->broker->tree, s, filter, len);
+	ret = kmqtt_tree_del(&s->broker->tree, s, filter, len, &group);
+	if (group)
+		kmqtt_share_left(s, group);
+	kmqtt_group_put(group);
 	if (!ret)
 		kmqtt_event_emit(s->broker, &event);
 	return ret;

@@ -538,8 +538,9 @@ void kmqtt_session_untake(struct kmqtt_session *session,
 			  const struct kmqtt_port *port,
 			  struct kmqtt_delivery *d, unsigned int count);
 
-/** kmqtt_session_pending() - would take() return something? (atomic) */
-bool kmqtt_session_pending(struct kmqtt_session *session);
+/** kmqtt_session_pending() - would take() by this port return something? (atomic) */
+bool kmqtt_session_pending(struct kmqtt_session *session,
+			   const struct kmqtt_port *port);
 
 /** kmqtt_session_dropped() - drops that were not reported yet; they are from now */
 u64 kmqtt_session_dropped(struct kmqtt_session *session);

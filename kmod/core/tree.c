@@ -216,14 +216,22 @@ static int kmqtt_group_reserve(struct kmqtt_tree *tree,
 	return 0;
 }
 
-static void kmqtt_group_free(struct kmqtt_tree *tree,
-			     struct kmqtt_sub_group *group)
+void kmqtt_group_put(struct kmqtt_sub_group *group)
+{
+	if (group && refcount_dec_and_test(&group->refs))
+		kfree_rcu(group, rcu);
+}
+
+/* It has no members from now on, and drops the tree's reference. */
+static void kmqtt_group_disband(struct kmqtt_tree *tree,
+				struct kmqtt_sub_group *group)
 {
 	struct kmqtt_sub_members *members = kmqtt_group_members(tree, group);
 
+	RCU_INIT_POINTER(group->members, NULL);
 	if (members)
 		kvfree_rcu(members, rcu);
-	kfree_rcu(group, rcu);
+	kmqtt_group_put(group);
 }
 
 static struct kmqtt_sub_group *kmqtt_group_find(struct kmqtt_tree *tree,
@@ -247,13 +255,14 @@ static struct kmqtt_sub_group *kmqtt_group_get(struct kmqtt_tree *tree,
 	group = kzalloc(struct_size(group, name, name.len), GFP_KERNEL_ACCOUNT);
 	if (!group)
 		return NULL;
+	refcount_set(&group->refs, 1);
 	group->node = node;
 	group->name_len = name.len;
 	memcpy(group->name, name.data, name.len);
 	if (kmqtt_group_reserve(tree, group) ||
 	    kmqtt_hash_insert(&tree->groups, &group->hash_link,
 			      kmqtt_group_params)) {
-		kmqtt_group_free(tree, group);
+		kmqtt_group_disband(tree, group);
 		return NULL;
 	}
 	return group;
@@ -267,7 +276,7 @@ static void kmqtt_group_drop(struct kmqtt_tree *tree,
 		hlist_del_rcu(&group->node_link);
 	rhashtable_remove_fast(&tree->groups, &group->hash_link,
 			       kmqtt_group_params);
-	kmqtt_group_free(tree, group);
+	kmqtt_group_disband(tree, group);
 }
 
 /* A reader that sees the new count sees the new member too. */
@@ -278,7 +287,7 @@ static void kmqtt_group_join(struct kmqtt_tree *tree, struct kmqtt_sub *sub)
 
 	sub->place = members->count;
 	rcu_assign_pointer(members->sub[sub->place], sub);
-	/* pairs with kmqtt_group_visit() */
+	/* pairs with kmqtt_group_pick() */
 	smp_store_release(&members->count, members->count + 1);
 	if (hlist_unhashed(&group->node_link))
 		hlist_add_head_rcu(&group->node_link, &group->node->groups);
@@ -303,7 +312,7 @@ static void kmqtt_group_leave(struct kmqtt_tree *tree, struct kmqtt_sub *sub)
 					 lockdep_is_held(&tree->lock));
 	last->place = sub->place;
 	rcu_assign_pointer(members->sub[last->place], last);
-	/* pairs with kmqtt_group_visit() */
+	/* pairs with kmqtt_group_pick() */
 	smp_store_release(&members->count, count);
 }
 
@@ -447,14 +456,20 @@ int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 }
 
 int kmqtt_tree_del(struct kmqtt_tree *tree, struct kmqtt_session *session,
-		   const u8 *filter, u32 len)
+		   const u8 *filter, u32 len, struct kmqtt_sub_group **left)
 {
 	struct kmqtt_view inner = { .data = filter, .len = len }, share;
 	struct kmqtt_sub *sub;
 
+	if (left)
+		*left = NULL;
 	kmqtt_share_split(inner, &share, &inner);
 	mutex_lock(&tree->lock);
 	sub = kmqtt_sub_find(tree, session, share, inner);
+	if (sub && sub->group && left) {
+		refcount_inc(&sub->group->refs);
+		*left = sub->group;
+	}
 	if (sub)
 		kmqtt_sub_remove(tree, sub);
 	mutex_unlock(&tree->lock);
@@ -484,48 +499,50 @@ void kmqtt_tree_del_session(struct kmqtt_tree *tree,
 	} while (more);
 }
 
-static bool kmqtt_session_ready(const struct kmqtt_session *session)
-{
-	return rcu_access_pointer(session->port) && READ_ONCE(session->online);
-}
-
-/*
- * The member whose turn it is, or the next one that takes the message; first
- * those that are there, then all, for one may have gone in between.
- */
-static void kmqtt_group_visit(struct kmqtt_sub_group *group, kmqtt_sub_fn fn,
-			      void *ctx)
+const struct kmqtt_sub *kmqtt_group_pick(struct kmqtt_sub_group *group,
+					 kmqtt_rank_fn rank, void *ctx)
 {
 	struct kmqtt_sub_members *members = rcu_dereference(group->members);
-	const struct kmqtt_sub *sub;
-	unsigned int pass;
+	const struct kmqtt_sub *sub, *best = NULL;
 	u32 count, at, left;
+	u8 is, most = 0;
 
+	if (!members)
+		return NULL;
 	/* pairs with kmqtt_group_join() and kmqtt_group_leave() */
 	count = smp_load_acquire(&members->count);
 	at = (u32)atomic_inc_return(&group->turn) % count;
-	for (pass = 0; pass < 2; pass++) {
-		for (left = count; left; left--) {
-			sub = rcu_dereference(members->sub[at]);
-			if ((pass || kmqtt_session_ready(sub->session)) && fn(ctx, sub))
-				return;
-			at = at + 1 < count ? at + 1 : 0;
+	for (left = count; left && most < KMQTT_RANK_BEST; left--) {
+		sub = rcu_dereference(members->sub[at]);
+		is = rank(ctx, sub);
+		if (is > most) {
+			most = is;
+			best = sub;
 		}
+		at = at + 1 < count ? at + 1 : 0;
 	}
+	return best;
 }
 
-static void kmqtt_node_visit(const struct kmqtt_node *node, bool shared,
-			     kmqtt_sub_fn fn, void *ctx)
+/* What to call for what is found. */
+struct kmqtt_visitor {
+	kmqtt_sub_fn fn;
+	kmqtt_group_fn group_fn;
+	void *ctx;
+};
+
+static void kmqtt_node_visit(const struct kmqtt_node *node,
+			     const struct kmqtt_visitor *v)
 {
 	struct kmqtt_sub_group *group;
 	struct kmqtt_sub *sub;
 
 	hlist_for_each_entry_rcu(sub, &node->subs, node_link)
-		fn(ctx, sub);
-	if (!shared)
+		v->fn(v->ctx, sub);
+	if (!v->group_fn)
 		return;
 	hlist_for_each_entry_rcu(group, &node->groups, node_link)
-		kmqtt_group_visit(group, fn, ctx);
+		v->group_fn(v->ctx, group);
 }
 
 /*
@@ -534,9 +551,10 @@ static void kmqtt_node_visit(const struct kmqtt_node *node, bool shared,
  * stack: a node knows its parent, its own level tells which of the two it is (no
  * level of a topic name is `+`), and the topic is scanned backwards.
  */
-static void kmqtt_tree_walk(struct kmqtt_tree *tree, const u8 *topic, u32 len,
-			    bool shared, kmqtt_sub_fn fn, void *ctx)
+void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
+		      kmqtt_sub_fn fn, kmqtt_group_fn group_fn, void *ctx)
 {
+	const struct kmqtt_visitor visitor = { fn, group_fn, ctx };
 	const struct kmqtt_view name = { .data = topic, .len = len };
 	const struct kmqtt_node *root = tree->trie.root, *node = root;
 	const struct kmqtt_node *next, *hash;
@@ -548,10 +566,10 @@ static void kmqtt_tree_walk(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 	for (;;) {
 		hash = rcu_dereference(node->hash);
 		if (hash && !(dollar && node == root))
-			kmqtt_node_visit(hash, shared, fn, ctx);
+			kmqtt_node_visit(hash, &visitor);
 		next = NULL;
 		if (pos > len) {
-			kmqtt_node_visit(node, shared, fn, ctx);
+			kmqtt_node_visit(node, &visitor);
 		} else {
 			level = kmqtt_level_at(name, pos);
 			next = kmqtt_trie_child(&tree->trie, node, level);
@@ -572,18 +590,6 @@ static void kmqtt_tree_walk(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 		pos += level.len + 1;
 		node = next;
 	}
-}
-
-void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
-		      kmqtt_sub_fn fn, void *ctx)
-{
-	kmqtt_tree_walk(tree, topic, len, true, fn, ctx);
-}
-
-void kmqtt_tree_match_plain(struct kmqtt_tree *tree, const u8 *topic, u32 len,
-			    kmqtt_sub_fn fn, void *ctx)
-{
-	kmqtt_tree_walk(tree, topic, len, false, fn, ctx);
 }
 
 u32 kmqtt_sub_filter(const struct kmqtt_sub *sub, u8 *buf, u32 cap)

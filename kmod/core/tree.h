@@ -71,7 +71,7 @@ struct kmqtt_sub {
 
 /**
  * struct kmqtt_sub_members - the members of a group
- * @rcu:	freed a grace period after a larger one has taken its place
+ * @rcu:	freed a grace period after a larger one has taken its place, or all left
  * @count:	how many; what is behind them may be stale
  * @room:	for how many there is room, under tree->lock
  * @sub:	they, in no order
@@ -88,10 +88,11 @@ struct kmqtt_sub_members {
  *	their share name and their filter in common
  * @node_link:	in its node's list, RCU, written under tree->lock
  * @hash_link:	in tree->groups
- * @node:	node of the filter
- * @members:	RCU, at least one
+ * @node:	node of the filter; only while there are members
+ * @members:	RCU; NULL when the last one has left: there is no way back
+ * @refs:	the tree's, and the messages' that came by it (struct kmqtt_qent)
  * @turn:	how many messages it had
- * @rcu:	freed a grace period after its last member went
+ * @rcu:	freed a grace period after the last reference went
  * @name_len:	bytes of @name
  * @name:	share name
  */
@@ -100,6 +101,7 @@ struct kmqtt_sub_group {
 	struct rhash_head hash_link;
 	struct kmqtt_node *node;
 	struct kmqtt_sub_members __rcu *members;
+	refcount_t refs;
 	atomic_t turn;
 	struct rcu_head rcu;
 	u16 name_len;
@@ -170,11 +172,17 @@ int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 
 /**
  * kmqtt_tree_del() - unsubscribe
+ * @tree:	the tree
+ * @session:	subscriber
+ * @filter:	as it was subscribed
+ * @len:	its bytes
+ * @left:	out: the group that it was a member of, with a reference; NULL if it
+ *		was no shared subscription. May be NULL
  *
  * Process context, takes tree->lock. Return: 0 or -ENOENT.
  */
 int kmqtt_tree_del(struct kmqtt_tree *tree, struct kmqtt_session *session,
-		   const u8 *filter, u32 len);
+		   const u8 *filter, u32 len, struct kmqtt_sub_group **left);
 
 /**
  * kmqtt_tree_del_session() - all of a session's; session->dead is set
@@ -190,20 +198,24 @@ void kmqtt_tree_del_session(struct kmqtt_tree *tree,
  *
  * Under rcu_read_lock(): must not sleep. A session with several matching
  * subscriptions is told once for each.
- * Return: true if it takes the message; if not, another member of the group is
- * asked where it is a shared subscription.
  */
-typedef bool (*kmqtt_sub_fn)(void *ctx, const struct kmqtt_sub *sub);
+typedef void (*kmqtt_sub_fn)(void *ctx, const struct kmqtt_sub *sub);
+
+/**
+ * typedef kmqtt_group_fn - called for each group that matches
+ *
+ * Under rcu_read_lock(): must not sleep. It has kmqtt_group_pick() choose.
+ */
+typedef void (*kmqtt_group_fn)(void *ctx, struct kmqtt_sub_group *group);
 
 /**
  * kmqtt_tree_match() - who has subscribed to this topic name?
  * @tree:	the tree
  * @topic:	a valid topic name
  * @len:	its bytes
- * @fn:		called for each; of a shared subscription's group for one member,
- *		in turn, one that is attached and online if there is any, and
- *		for others only as long as none has taken it
- * @ctx:	for @fn
+ * @fn:		called for each subscription that is no shared one
+ * @group_fn:	called for each group of shared ones; NULL: they are not looked at
+ * @ctx:	for both
  *
  * As of MQTT 5.0, 4.7 and 4.8.2. A subscription that is changed meanwhile is
  * seen as it was or as it is, once; one that is added or removed meanwhile may
@@ -212,15 +224,47 @@ typedef bool (*kmqtt_sub_fn)(void *ctx, const struct kmqtt_sub *sub);
  * rcu_read_lock() held; takes no lock; no recursion, no memory.
  */
 void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
-		      kmqtt_sub_fn fn, void *ctx);
+		      kmqtt_sub_fn fn, kmqtt_group_fn group_fn, void *ctx);
+
+/* what &kmqtt_rank_fn says of a member than which there is no better */
+#define KMQTT_RANK_BEST		U8_MAX
 
 /**
- * kmqtt_tree_match_plain() - kmqtt_tree_match() without shared subscriptions
+ * typedef kmqtt_rank_fn - how well does a member of a group suit?
  *
- * To look at who would get a message: no group's turn passes.
+ * Under rcu_read_lock(): must not sleep. Return: 0: not at all; to KMQTT_RANK_BEST
  */
-void kmqtt_tree_match_plain(struct kmqtt_tree *tree, const u8 *topic, u32 len,
-			    kmqtt_sub_fn fn, void *ctx);
+typedef u8 (*kmqtt_rank_fn)(void *ctx, const struct kmqtt_sub *sub);
+
+/**
+ * kmqtt_group_pick() - a group's member for the next message
+ * @group:	group
+ * @rank:	how well a member suits
+ * @ctx:	for @rank
+ *
+ * Of those that suit best the one whose turn it is (MQTT 5.0, 4.8.2).
+ * rcu_read_lock() held. Return: the subscription, or NULL if none suits.
+ */
+const struct kmqtt_sub *kmqtt_group_pick(struct kmqtt_sub_group *group,
+					 kmqtt_rank_fn rank, void *ctx);
+
+/** kmqtt_group_empty() - have all members left? For good then. Any context */
+static inline bool kmqtt_group_empty(const struct kmqtt_sub_group *group)
+{
+	return !rcu_access_pointer(group->members);
+}
+
+/**
+ * kmqtt_group_tryget() - a reference to a group that was found under RCU
+ * Return: false if it is gone (atomic)
+ */
+static inline bool kmqtt_group_tryget(struct kmqtt_sub_group *group)
+{
+	return refcount_inc_not_zero(&group->refs);
+}
+
+/** kmqtt_group_put() - drop a reference; NULL is allowed (atomic) */
+void kmqtt_group_put(struct kmqtt_sub_group *group);
 
 /**
  * kmqtt_sub_filter() - the filter of a subscription as it was subscribed

@@ -21,7 +21,7 @@
  * @msg:	message, a reference
  * @delay:	will delay interval in seconds
  * @expiry:	message expiry interval in seconds, 0: none
- * @at:		CLOCK_BOOTTIME second at which the delay is over
+ * @at:		CLOCK_BOOTTIME in ns at which the delay is over
  * @due:	it is to be published; under session->lock
  */
 struct kmqtt_will {
@@ -45,10 +45,10 @@ void kmqtt_will_free(struct kmqtt_will *w)
 	kfree(w);
 }
 
-static void kmqtt_will_queue(struct kmqtt_will *w, u64 seconds)
+static void kmqtt_will_queue(struct kmqtt_will *w, u64 ns)
 {
-	queue_delayed_work(kmqtt_wq, &w->work,
-			   min_t(u64, seconds, KMQTT_WILL_STEP) * HZ);
+	ns = min_t(u64, ns, (u64)KMQTT_WILL_STEP * NSEC_PER_SEC);
+	queue_delayed_work(kmqtt_wq, &w->work, ns ? nsecs_to_jiffies(ns) + 1 : 0);
 }
 
 static void kmqtt_will_publish(struct kmqtt_will *w)
@@ -65,7 +65,7 @@ static void kmqtt_will_run(struct work_struct *work)
 {
 	struct kmqtt_will *w = container_of(to_delayed_work(work), struct kmqtt_will, work);
 	struct kmqtt_session *s = w->session;
-	u64 now = ktime_get_boottime_seconds();
+	u64 now = ktime_get_boottime_ns();
 	bool early, due;
 
 	spin_lock(&s->lock);
@@ -154,7 +154,7 @@ void kmqtt_will_replace(struct kmqtt_session *s, struct kmqtt_will *will,
 		will->who = who;
 	}
 	spin_lock(&s->lock);
-	over = s->will && ktime_get_boottime_seconds() >= s->will->at;
+	over = s->will && ktime_get_boottime_ns() >= s->will->at;
 	old = kmqtt_will_take(s, over);
 	s->will = will;
 	spin_unlock(&s->lock);
@@ -171,8 +171,8 @@ void kmqtt_will_lost(struct kmqtt_session *s, bool end)
 	if (w && !end && w->delay) {
 		w->session = s;
 		refcount_inc(&s->refs);
-		w->at = ktime_get_boottime_seconds() + w->delay;
-		kmqtt_will_queue(w, w->delay);
+		w->at = ktime_get_boottime_ns() + (u64)w->delay * NSEC_PER_SEC;
+		kmqtt_will_queue(w, (u64)w->delay * NSEC_PER_SEC);
 		w = NULL;
 	} else {
 		w = kmqtt_will_take(s, !s->broker->dying);

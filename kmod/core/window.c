@@ -174,8 +174,9 @@ int kmqtt_session_ack_id(struct kmqtt_session *s, u64 id, bool up_to)
 }
 
 /*
- * What an acknowledgement is about: a delivery that was sent on this connection,
- * by whoever has the session now. session->lock held.
+ * What an acknowledgement is about. It may come before the delivery was sent again
+ * on this connection: an application that acknowledges by itself knows nothing of
+ * connections, and what it acknowledges it has. session->lock held.
  * Return: it, or ERR_PTR(): -ESTALE, -ENOENT, -EPROTO
  */
 static struct kmqtt_qent *kmqtt_window_acked(struct kmqtt_session *s,
@@ -189,7 +190,7 @@ static struct kmqtt_qent *kmqtt_window_acked(struct kmqtt_session *s,
 	ent = kmqtt_window_find(s, packet_id);
 	if (!ent)
 		return ERR_PTR(-ENOENT);
-	return ent->qos != qos || ent->unsent ? ERR_PTR(-EPROTO) : ent;
+	return ent->qos != qos ? ERR_PTR(-EPROTO) : ent;
 }
 
 int kmqtt_session_puback(struct kmqtt_session *s, const struct kmqtt_port *port,
@@ -332,8 +333,8 @@ int kmqtt_session_rx_qos2(struct kmqtt_session *s, const struct kmqtt_port *port
 		ret = -ESTALE;
 	else if (xa_load(&s->rx_qos2, packet_id))
 		ret = 0;
-	else if (xa_is_err(xa_store_bh(&s->rx_qos2, packet_id, xa_mk_value(1),
-				       GFP_ATOMIC | __GFP_NOWARN)))
+	else if (xa_is_err(xa_store(&s->rx_qos2, packet_id, xa_mk_value(1),
+				    GFP_ATOMIC | __GFP_NOWARN)))
 		ret = -ENOMEM;
 	else
 		WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count + 1);
@@ -349,7 +350,7 @@ int kmqtt_session_rx_release(struct kmqtt_session *s, const struct kmqtt_port *p
 	spin_lock(&s->lock);
 	if (!kmqtt_session_has_port(s, port))
 		ret = -ESTALE;
-	else if (!xa_erase_bh(&s->rx_qos2, packet_id))
+	else if (!xa_erase(&s->rx_qos2, packet_id))
 		ret = -ENOENT;
 	else
 		WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count - 1);

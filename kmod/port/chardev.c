@@ -317,7 +317,7 @@ static bool kmqtt_file_pending(struct kmqtt_file *f)
 {
 	struct kmqtt_session *session = READ_ONCE(f->session);
 
-	if (kmqtt_session_pending(session))
+	if (kmqtt_session_pending(session, &f->port))
 		return true;
 	return READ_ONCE(f->report_drops) &&
 	       (READ_ONCE(f->drops) || kmqtt_session_has_dropped(session));

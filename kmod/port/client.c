@@ -107,7 +107,7 @@ static bool kmqtt_client_pending(struct kmqtt_conn *conn)
 	struct kmqtt_client *c = kmqtt_client_of(conn);
 
 	return READ_ONCE(c->state) == KMQTT_CLIENT_CHECKED || kmqtt_client_is_answered(c) ||
-	       (c->state == KMQTT_CLIENT_LIVE && kmqtt_session_pending(c->x.session));
+	       (c->state == KMQTT_CLIENT_LIVE && kmqtt_session_pending(c->x.session, &c->port));
 }
 
 static void kmqtt_client_refill(struct kmqtt_conn *conn, struct kmqtt_tx *tx)

@@ -72,16 +72,28 @@ static void add(struct group_test *t, unsigned int session, const char *filter)
 static void del(struct group_test *t, unsigned int session, const char *filter)
 {
 	KUNIT_ASSERT_EQ(t->test, kmqtt_tree_del(&t->tree, &t->session[session],
-						TEXT(filter)), 0);
+						TEXT(filter), NULL), 0);
 }
 
-static bool note_session(void *ctx, const struct kmqtt_sub *sub)
+static void note_session(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct group_test *t = ctx;
 
 	t->got[sub->session - t->session]++;
 	t->calls++;
-	return true;
+}
+
+/* Whoever is there suits best; those who are away will do. */
+static u8 rank(void *ctx, const struct kmqtt_sub *sub)
+{
+	const struct kmqtt_session *s = sub->session;
+
+	return rcu_access_pointer(s->port) && READ_ONCE(s->online) ? KMQTT_RANK_BEST : 1;
+}
+
+static void note_group(void *ctx, struct kmqtt_sub_group *group)
+{
+	note_session(ctx, kmqtt_group_pick(group, rank, NULL));
 }
 
 /* Publishes @n times; t->got says who had how many. */
@@ -91,7 +103,7 @@ static void match(struct group_test *t, const char *topic, unsigned int n)
 	t->calls = 0;
 	while (n--) {
 		rcu_read_lock();
-		kmqtt_tree_match(&t->tree, TEXT(topic), note_session, t);
+		kmqtt_tree_match(&t->tree, TEXT(topic), note_session, note_group, t);
 		rcu_read_unlock();
 	}
 }
@@ -183,13 +195,51 @@ static void plain_match_leaves_groups_alone(struct kunit *test)
 	memset(t->got, 0, sizeof(t->got));
 	for (i = 0; i < 4; i++) {
 		rcu_read_lock();
-		kmqtt_tree_match_plain(&t->tree, TEXT("a"), note_session, t);
-		kmqtt_tree_match(&t->tree, TEXT("a"), note_session, t);
+		kmqtt_tree_match(&t->tree, TEXT("a"), note_session, NULL, t);
+		kmqtt_tree_match(&t->tree, TEXT("a"), note_session, note_group, t);
 		rcu_read_unlock();
 	}
 	KUNIT_EXPECT_EQ(test, t->got[0], 2);
 	KUNIT_EXPECT_EQ(test, t->got[1], 2);
 	KUNIT_EXPECT_EQ(test, t->got[2], 8);
+}
+
+static u8 nobody(void *ctx, const struct kmqtt_sub *sub)
+{
+	return 0;
+}
+
+/* Whoever remembers a group does not keep it alive for others. */
+static void group_outlives_its_members(struct kunit *test)
+{
+	struct group_test *t = test->priv;
+	struct kmqtt_sub_group *group, *again;
+
+	add(t, 0, "$share/g/a");
+	add(t, 1, "$share/g/a");
+	KUNIT_ASSERT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[0], TEXT("$share/g/a"),
+					     &group), 0);
+	KUNIT_ASSERT_NOT_NULL(test, group);
+	KUNIT_EXPECT_FALSE(test, kmqtt_group_empty(group));
+	rcu_read_lock();
+	KUNIT_EXPECT_PTR_EQ(test, kmqtt_group_pick(group, rank, NULL)->session,
+			    &t->session[1]);
+	KUNIT_EXPECT_NULL(test, kmqtt_group_pick(group, nobody, NULL));
+	rcu_read_unlock();
+	del(t, 1, "$share/g/a");
+	KUNIT_EXPECT_TRUE(test, kmqtt_group_empty(group));
+	add(t, 2, "$share/g/a");
+	rcu_read_lock();
+	KUNIT_EXPECT_NULL(test, kmqtt_group_pick(group, rank, NULL));
+	rcu_read_unlock();
+	KUNIT_ASSERT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[2], TEXT("$share/g/a"),
+					     &again), 0);
+	KUNIT_EXPECT_PTR_NE(test, again, group);
+	kmqtt_group_put(group);
+	kmqtt_group_put(again);
+	add(t, 0, "a");
+	KUNIT_ASSERT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[0], TEXT("a"), &group), 0);
+	KUNIT_EXPECT_NULL(test, group);
 }
 
 static void watch_changed(struct kmqtt_sub_watch *watch, const u8 *filter,
@@ -280,7 +330,7 @@ static int race_writer(void *data)
 		kmqtt_tree_add(&t->tree, &t->session[1 + i % 3], TEXT(filter),
 			       &opts, &existed);
 		filter = filters[(i * 7 + 3) % ARRAY_SIZE(filters)];
-		kmqtt_tree_del(&t->tree, &t->session[1 + i % 3], TEXT(filter));
+		kmqtt_tree_del(&t->tree, &t->session[1 + i % 3], TEXT(filter), NULL);
 		/* in place, under the matcher's eyes */
 		kmqtt_tree_add(&t->tree, &t->session[0], TEXT("a/b/c"), &opts, &existed);
 		if (i++ % 16 == 0)
@@ -296,7 +346,7 @@ struct race_seen {
 	unsigned int group;
 };
 
-static bool race_note(void *ctx, const struct kmqtt_sub *sub)
+static void race_note(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct race_seen *seen = ctx;
 
@@ -304,7 +354,14 @@ static bool race_note(void *ctx, const struct kmqtt_sub *sub)
 		seen->group++;
 	else if (sub->session == &seen->t->session[0])
 		seen->stable++;
-	return true;
+}
+
+static void race_group(void *ctx, struct kmqtt_sub_group *group)
+{
+	const struct kmqtt_sub *sub = kmqtt_group_pick(group, rank, NULL);
+
+	if (sub)
+		race_note(ctx, sub);
 }
 
 static void match_races_with_subscribe(struct kunit *test)
@@ -322,7 +379,7 @@ static void match_races_with_subscribe(struct kunit *test)
 	for (i = 0; i < RACE_ROUNDS; i++) {
 		seen = (struct race_seen) { .t = t };
 		rcu_read_lock();
-		kmqtt_tree_match(&t->tree, TEXT("a/b/c"), race_note, &seen);
+		kmqtt_tree_match(&t->tree, TEXT("a/b/c"), race_note, race_group, &seen);
 		rcu_read_unlock();
 		wrong += seen.stable != 2 || seen.group != 1;
 		if (i % 8 == 0)
@@ -338,6 +395,7 @@ static struct kunit_case group_cases[] = {
 	KUNIT_CASE(groups_are_apart),
 	KUNIT_CASE(group_survives_leaving),
 	KUNIT_CASE(plain_match_leaves_groups_alone),
+	KUNIT_CASE(group_outlives_its_members),
 	KUNIT_CASE(watch_follows_demand),
 	KUNIT_CASE(match_races_with_subscribe),
 	{ }

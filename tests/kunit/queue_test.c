@@ -388,10 +388,10 @@ static void untake_restores_order(struct kunit *test)
 	publish(test, "t", "2");
 	publish(test, "t", "3");
 	KUNIT_ASSERT_EQ(test, kmqtt_session_take(peer->s, &peer->port, d, 3, &room), 3);
-	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(peer->s));
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(peer->s, &peer->port));
 	kmqtt_delivery_put(&d[0]);
 	kmqtt_session_untake(peer->s, &peer->port, d + 1, 2);
-	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(peer->s));
+	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(peer->s, &peer->port));
 	KUNIT_EXPECT_EQ(test, peer->s->queued, 2);
 	KUNIT_EXPECT_EQ(test, peer->s->delivered_messages, 1);
 	publish(test, "t", "4");

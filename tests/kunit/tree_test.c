@@ -75,19 +75,28 @@ static void add(struct tree_test *t, unsigned int session, const char *filter,
 						TEXT(filter), &opts, &existed), 0);
 }
 
-static bool count_call(void *ctx, const struct kmqtt_sub *sub)
+static void count_call(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct tree_test *t = ctx;
 
 	t->calls++;
-	return true;
+}
+
+static u8 any_member(void *ctx, const struct kmqtt_sub *sub)
+{
+	return KMQTT_RANK_BEST;
+}
+
+static void count_group(void *ctx, struct kmqtt_sub_group *group)
+{
+	count_call(ctx, kmqtt_group_pick(group, any_member, NULL));
 }
 
 static unsigned int match(struct tree_test *t, const char *topic)
 {
 	t->calls = 0;
 	rcu_read_lock();
-	kmqtt_tree_match(&t->tree, TEXT(topic), count_call, t);
+	kmqtt_tree_match(&t->tree, TEXT(topic), count_call, count_group, t);
 	rcu_read_unlock();
 	return t->calls;
 }
@@ -250,13 +259,13 @@ static void twin_change(struct tree_test *t)
 		strscpy(sub->filter, filter, sizeof(sub->filter));
 		return;
 	}
-	KUNIT_EXPECT_EQ(t->test, kmqtt_tree_del(&t->tree, session, TEXT(filter)),
+	KUNIT_EXPECT_EQ(t->test, kmqtt_tree_del(&t->tree, session, TEXT(filter), NULL),
 			sub ? 0 : -ENOENT);
 	if (sub)
 		*sub = t->twin[--t->count];
 }
 
-static bool twin_mark(void *ctx, const struct kmqtt_sub *sub)
+static void twin_mark(void *ctx, const struct kmqtt_sub *sub)
 {
 	struct tree_test *t = ctx;
 	char filter[TWIN_TEXT];
@@ -268,10 +277,14 @@ static bool twin_mark(void *ctx, const struct kmqtt_sub *sub)
 	twin = twin_find(t, sub->session, filter);
 	KUNIT_EXPECT_NOT_NULL_MSG(t->test, twin, "%s is unknown", filter);
 	if (!twin)
-		return true;
+		return;
 	KUNIT_EXPECT_EQ(t->test, twin->sub_id, sub->opts.sub_id);
 	twin->seen++;
-	return true;
+}
+
+static void twin_group(void *ctx, struct kmqtt_sub_group *group)
+{
+	twin_mark(ctx, kmqtt_group_pick(group, any_member, NULL));
 }
 
 /* How often were the subscriptions of a shared one's group told? */
@@ -295,7 +308,7 @@ static void twin_compare(struct tree_test *t)
 	for (sub = t->twin; sub < t->twin + t->count; sub++)
 		sub->seen = 0;
 	rcu_read_lock();
-	kmqtt_tree_match(&t->tree, TEXT(topic), twin_mark, t);
+	kmqtt_tree_match(&t->tree, TEXT(topic), twin_mark, twin_group, t);
 	rcu_read_unlock();
 	for (sub = t->twin; sub < t->twin + t->count; sub++) {
 		seen = twin_shared(sub->filter) ? twin_group_seen(t, sub->filter) :
@@ -338,8 +351,8 @@ static void tree_replaces_options(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sub->opts.qos, 1);
 	KUNIT_EXPECT_EQ(test, sub->opts.sub_id, 0);
 	KUNIT_EXPECT_EQ(test, match(t, "a/b"), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[0], TEXT("a/b")), 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[0], TEXT("a/b")),
+	KUNIT_EXPECT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[0], TEXT("a/b"), NULL), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[0], TEXT("a/b"), NULL),
 			-ENOENT);
 	KUNIT_EXPECT_EQ(test, match(t, "a/b"), 0);
 	KUNIT_EXPECT_EQ(test, t->tree.trie.nodes, 0);
@@ -428,7 +441,7 @@ static void tree_takes_the_largest(struct kunit *test)
 	memset(text, 'l', KMQTT_STRING_MAX);
 	add(t, 2, text, 0);
 	KUNIT_EXPECT_EQ(test, match(t, text), 2);
-	KUNIT_EXPECT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[2], TEXT(text)), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_tree_del(&t->tree, &t->session[2], TEXT(text), NULL), 0);
 	KUNIT_EXPECT_EQ(test, match(t, text), 1);
 }
 

@@ -67,7 +67,7 @@ static void qos1_window(struct kunit *test)
 	KUNIT_EXPECT_NE(test, one, two);
 	/* the QoS 0 one behind it waits too: order is kept */
 	kmqtt_peer_expect_none(test, peer);
-	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(peer->s));
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(peer->s, &peer->port));
 	atomic_set(&peer->wakes, 0);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, two, 0), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&peer->wakes), 1);
@@ -155,10 +155,8 @@ static void resume_sends_again(struct kunit *test)
 	kmqtt_session_set_online(peer->s, &peer->port, false);
 	kmqtt_session_resume(peer->s, &peer->port, 10, true);
 	kmqtt_session_set_online(peer->s, &peer->port, true);
-	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(peer->s));
+	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(peer->s, &peer->port));
 	KUNIT_EXPECT_EQ(test, take(test, peer, "1", true), id[0]);
-	/* an acknowledgement for what was not sent on this connection */
-	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id[2], 0), -EPROTO);
 	take_pubrel(test, peer, id[1]);
 	KUNIT_EXPECT_EQ(test, take(test, peer, "3", true), id[2]);
 	id[3] = take(test, peer, "4", false);
@@ -252,6 +250,75 @@ static void untake_of_what_is_in_flight(struct kunit *test)
 	take(test, peer, "2", false);
 	kmqtt_peer_expect_none(test, peer);
 	KUNIT_EXPECT_EQ(test, peer->s->sent, 2);
+}
+
+/* Acknowledged before it was sent again: the application has had it all along. */
+static void acknowledged_before_it_is_sent_again(struct kunit *test)
+{
+	struct kmqtt_peer *peer = client(test, 5);
+	u16 id[5];
+
+	publish(test, "1", 1);
+	publish(test, "2", 2);
+	publish(test, "3", 2);
+	publish(test, "4", 2);
+	publish(test, "5", 1);
+	id[0] = take(test, peer, "1", false);
+	id[1] = take(test, peer, "2", false);
+	id[2] = take(test, peer, "3", false);
+	id[3] = take(test, peer, "4", false);
+	id[4] = take(test, peer, "5", false);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id[3], 0), 1);
+
+	kmqtt_session_resume(peer->s, &peer->port, 5, true);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, id[0], 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id[1], 0), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, id[2], 0x80), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, id[3], 0), 0);
+	take_pubrel(test, peer, id[1]);
+	take(test, peer, "5", true);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(peer->s, &peer->port, id[1], 0), 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, id[4], 0), 0);
+	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 0);
+	KUNIT_EXPECT_EQ(test, peer->s->sent, 0);
+}
+
+/*
+ * Too large for one client (MQTT-3.1.2-25): as if it had been delivered, for it
+ * alone; whatever its QoS, and also where a new connection takes less than the one
+ * before.
+ */
+static void forget_for_one_client(struct kunit *test)
+{
+	struct kmqtt_peer *other = kmqtt_peer_new(test, "other", KMQTT_KIND_LOCAL);
+	struct kmqtt_peer *peer = client(test, 2);
+	struct kmqtt_delivery d;
+	u8 qos;
+
+	kmqtt_peer_subscribe(test, other, "t", 2, 0);
+	for (qos = 0; qos < 3; qos++) {
+		KUNIT_ASSERT_EQ(test, kmqtt_peer_publish(test, NULL, "t", "large", qos), 2);
+		KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+		KUNIT_EXPECT_EQ(test, d.qos, qos);
+		kmqtt_session_forget(peer->s, &peer->port, &d);
+		kmqtt_delivery_put(&d);
+		kmqtt_peer_expect(test, other, "large");
+	}
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "t", "sent", 2), 2);
+	take(test, peer, "sent", false);
+	kmqtt_session_resume(peer->s, &peer->port, 2, true);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+	KUNIT_EXPECT_TRUE(test, d.dup);
+	kmqtt_session_forget(peer->s, &peer->port, &d);
+	kmqtt_delivery_put(&d);
+	kmqtt_peer_expect(test, other, "sent");
+
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(peer->s), 4);
+	KUNIT_EXPECT_EQ(test, peer->s->delivered_messages, 0);
+	KUNIT_EXPECT_EQ(test, peer->s->delivered_bytes, 0);
+	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 0);
+	KUNIT_EXPECT_EQ(test, peer->s->sent, 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(other->s), 0);
 }
 
 static void forget_frees_the_window(struct kunit *test)
@@ -489,6 +556,8 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(resume_with_smaller_window),
 	KUNIT_CASE(resume_starts_anew),
 	KUNIT_CASE(untake_of_what_is_in_flight),
+	KUNIT_CASE(acknowledged_before_it_is_sent_again),
+	KUNIT_CASE(forget_for_one_client),
 	KUNIT_CASE(forget_frees_the_window),
 	KUNIT_CASE(forget_with_manual_acknowledgement),
 	KUNIT_CASE(tune_keeps_the_receive_maximum),
