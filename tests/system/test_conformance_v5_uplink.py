@@ -75,6 +75,7 @@ def test_mqtt5_3_2_2_14_retain_that_the_server_lacks(fake, device, topic):
         dev.publish(f"{topic}/a", b"2", qos=1)
         got = [peer.published() for _ in range(2)]
         assert [(m.payload, m.retain) for m in got] == [(b"1", False), (b"2", False)]
+        dev.publish(f"{topic}/a", b"", qos=1, flags=kmqtt_dev.RETAIN)    # it is not left behind
 
 
 def test_mqtt5_3_2_2_18_topic_aliases_that_the_server_lacks(fake, device, topic):

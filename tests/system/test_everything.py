@@ -217,7 +217,7 @@ def test_the_command_walks_through_everything(broker):
                           ["subscription", "show"], ["acl", "show"], ["stats"]):
                 assert json.loads(kmqtt("-j", *words)) is not None
             shown = json.loads(kmqtt("-j", "retained", "show"))
-            assert [r["topic"] for r in shown] == ["in/kept"]
+            assert "in/kept" in [r["topic"] for r in shown]
     finally:
         kmqtt("uplink", "del", "walk")
         kmqtt("acl", "flush")
