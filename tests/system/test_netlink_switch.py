@@ -157,9 +157,9 @@ def test_string_without_end(nl):
 
 
 def test_string_too_long(nl):
-    longest = SPEC_KMQTT.values["name-len"]
-    assert refused(nl.do, "session-get", name="n" * longest).errno == errno.ENOENT
-    error = refused(nl.do, "session-get", name="n" * (longest + 1))
+    longest = SPEC_KMQTT.values["uplink-name-len"]
+    assert refused(nl.do, "uplink-get", name="n" * longest).errno == errno.ENOENT
+    error = refused(nl.do, "uplink-get", name="n" * (longest + 1))
     assert error.errno in (errno.EINVAL, errno.ERANGE)
     assert (error.text, error.offset) == ("Attribute failed policy validation", 20)
 
