@@ -49,4 +49,10 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+/* 6.18 counts the references to namespaces of all kinds alike. */
+#include <linux/ns_common.h>
+#ifndef ns_ref_read
+#define ns_ref_read(ns_owner) refcount_read(&(ns_owner)->ns.count)
+#endif
+
 #endif /* KMQTT_COMPAT_H */

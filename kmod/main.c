@@ -29,6 +29,7 @@ static int __net_init kmqtt_net_init(struct net *net)
 	if (ret)
 		return ret;
 	kmqtt_relay_net_init(kn);
+	kmqtt_handed_net_init(kn);
 	kmqtt_listener_net_init(kn);
 	ret = kmqtt_uplink_net_init(kn);
 	if (ret)
@@ -38,8 +39,9 @@ static int __net_init kmqtt_net_init(struct net *net)
 
 /*
  * Kernel sockets do not hold their namespace, so all of them must be closed
- * when this returns. Files of /dev/kmqtt and netlink sockets do hold it: none
- * is open any more.
+ * when this returns. Files of /dev/kmqtt, netlink sockets and those that a
+ * process has handed over do hold it: none is open any more, unless it is the
+ * module that goes.
  */
 static void __net_exit kmqtt_net_pre_exit(struct net *net)
 {
@@ -48,6 +50,7 @@ static void __net_exit kmqtt_net_pre_exit(struct net *net)
 	kmqtt_listener_net_exit(kn);
 	kmqtt_relay_net_exit(kn);
 	kmqtt_uplink_net_exit(kn);
+	kmqtt_handed_net_exit(kn);
 	kmqtt_broker_shutdown(&kn->broker);
 }
 

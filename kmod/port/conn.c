@@ -304,8 +304,13 @@ static void kmqtt_conn_sock_release(struct kmqtt_conn *conn)
 {
 	struct socket *sock = conn->sock;
 
+	if (conn->file)
+		kmqtt_handed_del(conn);
 	conn->sock = NULL;
 	if (conn->file) {
+		/* the namespace goes: what waits for the other side would hold it */
+		if (test_bit(KMQTT_CONN_ALONE, &conn->flags))
+			sock_no_linger(sock->sk);
 		kernel_sock_shutdown(sock, SHUT_RDWR);
 		conn->file = NULL;
 		sockfd_put(sock);
@@ -356,6 +361,7 @@ void kmqtt_conn_setup(struct kmqtt_conn *conn, const struct kmqtt_conn_ops *ops,
 	conn->last_rx = jiffies;
 	conn->last_tx = jiffies;
 	set_bit(KMQTT_CONN_READABLE, &conn->flags);
+	INIT_LIST_HEAD(&conn->handed);
 	INIT_LIST_HEAD(&conn->ctrl);
 	INIT_WORK(&conn->io_work, kmqtt_conn_io_work);
 	INIT_WORK(&conn->close_work, kmqtt_conn_close_work);
@@ -393,6 +399,7 @@ int kmqtt_conn_connect(struct kmqtt_conn *conn, struct net *net,
 int kmqtt_conn_start(struct kmqtt_conn *conn, struct socket *sock, u8 *early,
 		     u32 early_len)
 {
+	bool handed = sock->file;
 	int ret;
 
 	conn->sock = sock;
@@ -412,6 +419,8 @@ int kmqtt_conn_start(struct kmqtt_conn *conn, struct socket *sock, u8 *early,
 		conn->rx.rest_len = 0;
 		return ret;
 	}
+	if (handed)
+		kmqtt_handed_add(conn);
 	/* what came before the callbacks were in place is looked for now */
 	kmqtt_conn_kick(conn);
 	return 0;

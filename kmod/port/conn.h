@@ -13,12 +13,14 @@
  * waits for io_work, releases the socket and calls ->closed().
  *
  * Locks: none held when an op is called. Taken inside, outer first: lock_sock()
- * -> sk_callback_lock (bh).
+ * -> sk_callback_lock (bh). &kmqtt_handed.lock is taken with no other held but those
+ * of the owner that starts it; inside it, only that of an AF_UNIX socket.
  */
 #ifndef KMQTT_PORT_CONN_H
 #define KMQTT_PORT_CONN_H
 
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/uio.h>
@@ -139,6 +141,7 @@ struct kmqtt_conn_ops {
  * @KMQTT_CONN_EOF:		the peer has closed in good order
  * @KMQTT_CONN_HELD:		the owner wants nothing to be read for now
  * @KMQTT_CONN_READABLE:	something may have come, or an end
+ * @KMQTT_CONN_ALONE:		nothing but sockets from user space is left of its namespace
  */
 enum kmqtt_conn_flag {
 	KMQTT_CONN_CONNECTING,
@@ -154,6 +157,7 @@ enum kmqtt_conn_flag {
 	KMQTT_CONN_EOF,
 	KMQTT_CONN_HELD,
 	KMQTT_CONN_READABLE,
+	KMQTT_CONN_ALONE,
 };
 
 /**
@@ -184,6 +188,7 @@ struct kmqtt_rx {
  * @broker:	switch whose counters count
  * @sock:	socket
  * @file:	its file, a reference, if user space made it, else NULL
+ * @handed:	in &kmqtt_handed.list, under &kmqtt_handed.lock, if there is a @file
  * @io_work:	receives and sends
  * @close_work:	ends it
  * @timer:	the owner's one timer
@@ -218,6 +223,7 @@ struct kmqtt_conn {
 	struct kmqtt_broker *broker;
 	struct socket *sock;
 	struct file *file;
+	struct list_head handed;
 	struct work_struct io_work;
 	struct work_struct close_work;
 	struct timer_list timer;
@@ -421,6 +427,29 @@ bool kmqtt_sock_is_tls(struct sock *sk);
  * ERR_PTR() as kmqtt_uplink_attach().
  */
 struct socket *kmqtt_sock_get(int fd, struct net *net, const char **why);
+
+/**
+ * struct kmqtt_handed - the sockets from user space of a namespace, see conn_sock.c
+ * @lock:	protects @list, @count and @unix_count
+ * @list:	&kmqtt_conn.handed
+ * @count:	connections in @list
+ * @unix_count:	how many of them are AF_UNIX
+ * @watch:	looks every now and then, while there is one, what else is left of the
+ *		namespace
+ */
+struct kmqtt_handed {
+	struct mutex lock;	/* list and counts */
+	struct list_head list;
+	unsigned int count;
+	unsigned int unix_count;
+	struct delayed_work watch;
+};
+
+/** kmqtt_handed_add() - the connection has a socket from user space. It may be over */
+void kmqtt_handed_add(struct kmqtt_conn *conn);
+
+/** kmqtt_handed_del() - it is about to let go of it; KMQTT_CONN_CLOSED is set */
+void kmqtt_handed_del(struct kmqtt_conn *conn);
 
 /** kmqtt_sock_init() / kmqtt_sock_exit() - at module load and exit */
 int kmqtt_sock_init(void);

@@ -6,21 +6,40 @@
  * socket under us (which would save our callbacks, and put them back when we are
  * gone), such a socket gets an upper layer protocol that does nothing: there is
  * room for one only. It holds a reference to the module until the socket dies.
+ *
+ * And the socket holds its network namespace, as a process's does and a kernel's
+ * does not. When the process is gone, and the namespace's name too, the connection
+ * alone would keep it for ever: nobody could reach it any more to end it. So while
+ * a namespace has such connections it is looked at every second. When it has no
+ * references but those of their sockets, and nobody but us refers to these, then
+ * they are closed, without a word, as the others are when a namespace ends, and it
+ * ends. Only counters are read for that. All that is counted is there as long as
+ * kmqtt_handed.lock is held, and who is not counted keeps the sum from being
+ * equal; so the worst that can happen is that it is found out a second later.
  */
 #include <linux/err.h>
 #include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/net.h>
 #include <linux/sockptr.h>
+#include <net/af_unix.h>
 #include <net/inet_connection_sock.h>
+#include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 #include <net/tls.h>
 
 #include "compat.h"
+#include "core/broker.h"
 #include "port/conn.h"
+#include "port/net.h"
 
 #define KMQTT_ULP	"kmqtt"
+
+/* How often a namespace with sockets from user space is looked at. */
+#define KMQTT_HANDED_INTERVAL	HZ
 
 static int kmqtt_ulp_init(struct sock *sk)
 {
@@ -99,7 +118,8 @@ static int kmqtt_sock_check(struct socket *sock, struct net *net, const char **w
 		*why = "the socket is not connected";
 		return -ENOTCONN;
 	}
-	if (READ_ONCE(sk->sk_user_data)) {
+	/* one that does not hold its namespace is not a process's */
+	if (READ_ONCE(sk->sk_user_data) || !sk->sk_net_refcnt) {
 		*why = "the socket is in use in the kernel";
 		return -EBUSY;
 	}
@@ -121,4 +141,110 @@ struct socket *kmqtt_sock_get(int fd, struct net *net, const char **why)
 		return sock;
 	sockfd_put(sock);
 	return ERR_PTR(ret);
+}
+
+static struct kmqtt_handed *kmqtt_handed_of(const struct kmqtt_conn *conn)
+{
+	return &container_of(conn->broker, struct kmqtt_net, broker)->handed;
+}
+
+void kmqtt_handed_add(struct kmqtt_conn *conn)
+{
+	struct kmqtt_handed *h = kmqtt_handed_of(conn);
+
+	mutex_lock(&h->lock);
+	/* if this is not set yet, kmqtt_handed_del() is still to come */
+	if (!test_bit(KMQTT_CONN_CLOSED, &conn->flags)) {
+		list_add_tail(&conn->handed, &h->list);
+		h->unix_count += conn->sock->sk->sk_family == AF_UNIX;
+		if (!h->count++ && !net_eq(conn->broker->net, &init_net))
+			queue_delayed_work(kmqtt_wq, &h->watch, KMQTT_HANDED_INTERVAL);
+	}
+	mutex_unlock(&h->lock);
+}
+
+void kmqtt_handed_del(struct kmqtt_conn *conn)
+{
+	struct kmqtt_handed *h = kmqtt_handed_of(conn);
+
+	mutex_lock(&h->lock);
+	if (!list_empty(&conn->handed)) {
+		list_del_init(&conn->handed);
+		h->unix_count -= conn->sock->sk->sk_family == AF_UNIX;
+		h->count--;
+	}
+	mutex_unlock(&h->lock);
+}
+
+/*
+ * References to the namespace that go with a socket: its own, and that of the
+ * other end of an AF_UNIX socket which is closed, for we hold that.
+ */
+static unsigned int kmqtt_handed_refs(struct sock *sk)
+{
+	unsigned int refs = 1;
+	struct sock *peer;
+
+	if (sk->sk_family != AF_UNIX)
+		return refs;
+	unix_state_lock(sk);
+	peer = unix_peer(sk);
+	if (peer && sock_flag(peer, SOCK_DEAD) && peer->sk_net_refcnt &&
+	    net_eq(sock_net(peer), sock_net(sk)))
+		refs++;
+	unix_state_unlock(sk);
+	return refs;
+}
+
+/* Is there nobody who could ever reach the namespace, or one of its sockets? */
+static bool kmqtt_handed_alone(struct kmqtt_handed *h, struct net *net)
+{
+	struct kmqtt_conn *conn;
+	unsigned int refs = 0;
+
+	lockdep_assert_held(&h->lock);
+	/* that is as long as there is a process, and costs nothing */
+	if (ns_ref_read(net) > h->count + h->unix_count)
+		return false;
+	list_for_each_entry(conn, &h->list, handed) {
+		if (file_count(conn->file) != 1)
+			return false;
+		refs += kmqtt_handed_refs(conn->sock->sk);
+	}
+	/* read anew: what was added up is still there, and this is all then */
+	return ns_ref_read(net) == refs;
+}
+
+static void kmqtt_handed_watch(struct work_struct *work)
+{
+	struct kmqtt_handed *h = container_of(to_delayed_work(work), struct kmqtt_handed, watch);
+	struct kmqtt_net *kn = container_of(h, struct kmqtt_net, handed);
+	struct kmqtt_conn *conn;
+
+	mutex_lock(&h->lock);
+	if (h->count && kmqtt_handed_alone(h, kn->broker.net)) {
+		list_for_each_entry(conn, &h->list, handed) {
+			set_bit(KMQTT_CONN_ALONE, &conn->flags);
+			kmqtt_conn_close(conn);
+		}
+	}
+	if (h->count)
+		queue_delayed_work(kmqtt_wq, &h->watch,
+				   round_jiffies_relative(KMQTT_HANDED_INTERVAL));
+	mutex_unlock(&h->lock);
+}
+
+void kmqtt_handed_net_init(struct kmqtt_net *kn)
+{
+	struct kmqtt_handed *h = &kn->handed;
+
+	mutex_init(&h->lock);
+	INIT_LIST_HEAD(&h->list);
+	INIT_DELAYED_WORK(&h->watch, kmqtt_handed_watch);
+}
+
+/* No connection is left, so it does not start again. */
+void kmqtt_handed_net_exit(struct kmqtt_net *kn)
+{
+	cancel_delayed_work_sync(&kn->handed.watch);
 }

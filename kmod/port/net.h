@@ -5,6 +5,7 @@
 
 #include "core/broker.h"
 #include "port/auth_relay.h"
+#include "port/conn.h"
 #include "port/listener.h"
 #include "port/uplink.h"
 
@@ -14,12 +15,14 @@
  * @uplinks:	its uplinks
  * @listeners:	where MQTT clients connect to
  * @relays:	their enhanced authentication
+ * @handed:	sockets from user space that connections use
  */
 struct kmqtt_net {
 	struct kmqtt_broker broker;
 	struct kmqtt_uplinks uplinks;
 	struct kmqtt_listeners listeners;
 	struct kmqtt_relays relays;
+	struct kmqtt_handed handed;
 };
 
 /** kmqtt_net_of() - of a network namespace that is alive (main.c) */
@@ -31,7 +34,8 @@ struct kmqtt_net *kmqtt_net_of(struct net *net);
  * At module load kmqtt_chardev_init() and kmqtt_netlink_init() come last, for
  * with them user space comes in; at exit they go first. kmqtt_uplink_net_exit() and
  * kmqtt_listener_net_exit() run in .pre_exit and return when no socket, work item
- * or timer of the namespace's uplinks, listeners and clients is left.
+ * or timer of the namespace's uplinks, listeners and clients is left;
+ * kmqtt_handed_net_exit() comes after them.
  */
 int kmqtt_chardev_init(void);
 void kmqtt_chardev_exit(void);
@@ -45,5 +49,7 @@ int kmqtt_uplink_net_init(struct kmqtt_net *kn);
 void kmqtt_uplink_net_exit(struct kmqtt_net *kn);
 void kmqtt_listener_net_init(struct kmqtt_net *kn);
 void kmqtt_listener_net_exit(struct kmqtt_net *kn);
+void kmqtt_handed_net_init(struct kmqtt_net *kn);
+void kmqtt_handed_net_exit(struct kmqtt_net *kn);
 
 #endif

@@ -29,13 +29,18 @@ def tls_keys(sock, direction, seed):
     return sock.setsockopt(SOL_TLS, direction, info)
 
 
-def tls_pair():
-    ours, theirs = tcp_pair()
+def make_tls(ours, theirs):
+    """Both ends of a TCP connection have kernel TLS from now on."""
     for sock in (ours, theirs):
         sock.setsockopt(SOL_TCP, TCP_ULP, b"tls")
     for sock, seeds in (ours, (1, 2)), (theirs, (2, 1)):
         tls_keys(sock, TLS_TX, seeds[0])
         tls_keys(sock, TLS_RX, seeds[1])
+
+
+def tls_pair():
+    ours, theirs = tcp_pair()
+    make_tls(ours, theirs)
     return ours, theirs
 
 

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a process hands over does not keep its network namespace when the process is gone.
+
+    gate (10.78.0.1) ---- veth-g, veth-f ---- far (10.78.0.2)
+
+The switch is the one of gate, whose name is taken away while its connections live on. When it has
+gone, its end of the veth has, and with that the other end, in far.
+"""
+
+import contextlib
+import socket
+import subprocess
+import time
+
+import pytest
+
+import kmqtt_dev
+from kmqtt_broker import PUBACK, Fake, Peer, wait_for
+from kmqtt_cli import CLONE_NEWNET
+from kmqtt_client import Client
+from kmqtt_dev import libc
+from kmqtt_nl import Netlink
+from kmqtt_pairs import make_tls
+from kmqtt_uplink import IN, OUT, UP, server
+
+GATE, FAR = "kmqtt-held-gate", "kmqtt-held-far"
+# Longer than it takes a namespace to be found without anybody.
+A_WHILE = 4
+
+
+def run(*command, check=True):
+    return subprocess.run(command, check=check, capture_output=True, text=True)
+
+
+@contextlib.contextmanager
+def inside(space):
+    """The test itself is in the namespace."""
+    with open("/proc/self/ns/net", encoding="ascii") as old, \
+         open(f"/run/netns/{space}", encoding="ascii") as new:
+        libc("setns", new.fileno(), CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            libc("setns", old.fileno(), CLONE_NEWNET)
+
+
+class Gate:
+    """The namespace, and what is in it."""
+
+    def __init__(self):
+        for space in GATE, FAR:
+            run("ip", "netns", "del", space, check=False)
+            run("ip", "netns", "add", space)
+            run("ip", "-n", space, "link", "set", "lo", "up")
+        run("ip", "link", "add", "veth-g", "netns", GATE, "type", "veth",
+            "peer", "name", "veth-f", "netns", FAR)
+        for space, name, address in (GATE, "veth-g", "10.78.0.1"), (FAR, "veth-f", "10.78.0.2"):
+            run("ip", "-n", space, "addr", "add", f"{address}/24", "dev", name)
+            run("ip", "-n", space, "link", "set", name, "up")
+        self.opened = []
+
+    def pair(self, kind):
+        """Ours, of gate, and theirs: of far, but an AF_UNIX socket's is of gate too."""
+        if kind == "unix":
+            with inside(GATE):
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        else:
+            with inside(FAR):
+                listening = socket.create_server(("10.78.0.2", 0))
+            with inside(GATE):
+                ours = socket.create_connection(listening.getsockname(), timeout=20)
+            theirs, _ = listening.accept()
+            listening.close()
+            ours.setblocking(True)
+        if kind == "tls":
+            make_tls(ours, theirs)
+        self.opened += [ours, theirs]
+        return ours, theirs
+
+    def uplink(self, ours, name="up", topic="in"):
+        """An uplink that has this socket."""
+        with inside(GATE), Netlink() as nl:
+            nl.do("uplink-new", name=name, keepalive=0, connect_timeout=60)
+            nl.do("uplink-topic-new", uplink=name, filter=f"{topic}/#", direction=IN, qos=1)
+            nl.do("uplink-set", name=name, fd=ours.fileno())
+
+    def client(self, ours):
+        """A client of a listener that has no address."""
+        with inside(GATE), Netlink() as nl:
+            if not any(one["name"] == "handed" for one in nl.dump("listener-get")):
+                nl.do("listener-new", name="handed", anonymous=1)
+            nl.do("client-attach", name="handed", fd=ours.fileno())
+
+    def peer(self, kind, **more):
+        """The server of an uplink that is up; and the uplink's socket, still open."""
+        ours, theirs = self.pair(kind)
+        self.uplink(ours, **more)
+        peer = Peer(theirs)
+        peer.handshake()
+        peer.subscribed()
+        return peer, ours
+
+    def slow(self):
+        """The server of an uplink of the kernel's own, for whose queue publishers wait."""
+        with inside(FAR):
+            fake = Fake(host="10.78.0.2")
+        self.opened.append(fake)
+        with inside(GATE), Netlink() as nl:
+            nl.do("uplink-new", name="slow", server=server(fake.host, fake.port),
+                  policy=kmqtt_dev.BLOCK, max_inflight_messages=1, max_queued_messages=1,
+                  keepalive=0)
+            nl.do("uplink-topic-new", uplink="slow", filter="in/#", direction=OUT, qos=1)
+        peer = fake.accept()
+        peer.handshake()
+        wait_for(self.up)
+        return peer
+
+    def up(self):
+        with inside(GATE), Netlink() as nl:
+            return all(one["state"] == UP for one in nl.dump("uplink-get"))
+
+    def device(self, *args, **more):
+        with inside(GATE):
+            self.opened.append(kmqtt_dev.Device(*args, **more))
+        return self.opened[-1]
+
+    @staticmethod
+    def forget():
+        """It has no name any more."""
+        run("ip", "netns", "del", GATE)
+
+    @staticmethod
+    def is_gone():
+        return run("ip", "-n", FAR, "link", "show", "veth-f", check=False).returncode
+
+    def gone(self):
+        wait_for(self.is_gone, seconds=60, text="the end of the namespace")
+
+    def stays(self):
+        time.sleep(A_WHILE)
+        assert not self.is_gone()
+
+    def close(self):
+        for one in self.opened:
+            one.close()
+        for space in GATE, FAR:
+            run("ip", "netns", "del", space, check=False)
+
+
+@pytest.fixture
+def gate():
+    one = Gate()
+    yield one
+    one.close()
+
+
+def alive(peer, number):
+    """The uplink takes what its server says."""
+    peer.publish("in/a", b"x", qos=1, packet_id=number)
+    assert peer.acked(PUBACK)[0] == number
+
+
+def ended(stream):
+    """Whatever way it has ended."""
+    try:
+        return stream.ended()
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
+def test_uplink(gate, kind):
+    peer, ours = gate.peer(kind)
+    wait_for(gate.up)
+    ours.close()
+    gate.forget()
+    gate.gone()
+    assert ended(peer)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
+def test_client(gate, kind):
+    ours, theirs = gate.pair(kind)
+    gate.client(ours)
+    ours.close()
+    with Client(theirs) as client:
+        client.connect("one")
+        client.subscribe("a")
+        gate.forget()
+        gate.gone()
+        assert ended(client)
+
+
+def test_client_without_a_word(gate):
+    """It has not said what it wants, and its process is gone before it could."""
+    ours, theirs = gate.pair("tcp")
+    gate.client(ours)
+    ours.close()
+    gate.forget()
+    gate.gone()
+    with Client(theirs) as client:
+        assert ended(client)
+
+
+def test_kernel_on_both_sides(gate):
+    """Both ends of an AF_UNIX pair are the kernel's, and many more sockets."""
+    ours, theirs = gate.pair("unix")
+    gate.client(theirs)
+    gate.uplink(ours, "both")
+    wait_for(gate.up)
+    peer, more = gate.peer("tcp", name="far", topic="far")
+    clients = []
+    for _ in range(20):
+        mine, other = gate.pair("tcp")
+        gate.client(mine)
+        mine.close()
+        clients.append(Client(other).connect())
+    for sock in ours, theirs, more:
+        sock.close()
+    gate.forget()
+    gate.gone()
+    assert all(ended(one) for one in [peer, *clients])
+
+
+def test_descriptor_is_open(gate):
+    """A process elsewhere has the socket too: it holds the namespace, as any socket does."""
+    peer, ours = gate.peer("tcp")
+    wait_for(gate.up)
+    gate.forget()
+    gate.stays()
+    alive(peer, 1)
+    ours.close()
+    gate.gone()
+
+
+def test_another_socket_is_open(gate):
+    """So does any other socket, or file of the switch."""
+    peer, ours = gate.peer("tcp")
+    device = gate.device()
+    other, _ = gate.pair("unix")
+    ours.close()
+    gate.forget()
+    gate.stays()
+    alive(peer, 1)
+    device.close()
+    gate.stays()
+    alive(peer, 2)
+    for sock in gate.opened:
+        sock.close()
+    assert other.fileno() < 0
+    gate.gone()
+
+
+def test_unix_other_end(gate):
+    """The other end of an AF_UNIX socket is of the same namespace."""
+    peer, ours = gate.peer("unix")
+    wait_for(gate.up)
+    ours.close()
+    gate.forget()
+    gate.stays()
+    alive(peer, 1)
+    peer.close()
+    gate.gone()
+
+
+def paused(gate, kind):
+    """A connection that is not read: it waits for an uplink whose server acknowledges nothing."""
+    slow = gate.slow()
+    peer, ours = gate.peer(kind)
+    for number in range(1, 7):
+        peer.publish("in/a", b"x", qos=1, packet_id=number)
+    assert slow.published().payload == b"x"
+    count = 0
+    with contextlib.suppress(TimeoutError):
+        while True:
+            assert peer.packet(1).type == PUBACK
+            count += 1
+    assert count < 6
+    ours.close()
+    return peer
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_paused(gate, kind):
+    """It does not see that its peer has closed."""
+    peer = paused(gate, kind)
+    peer.close()
+    gate.forget()
+    gate.gone()
