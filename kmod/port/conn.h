@@ -451,6 +451,9 @@ void kmqtt_handed_add(struct kmqtt_conn *conn);
 /** kmqtt_handed_del() - it is about to let go of it; KMQTT_CONN_CLOSED is set */
 void kmqtt_handed_del(struct kmqtt_conn *conn);
 
+/** kmqtt_sock_has_fds() - are there file descriptors in what has come (SCM_RIGHTS)? */
+bool kmqtt_sock_has_fds(struct sock *sk);
+
 /** kmqtt_sock_init() / kmqtt_sock_exit() - at module load and exit */
 int kmqtt_sock_init(void);
 void kmqtt_sock_exit(void);

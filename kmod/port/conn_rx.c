@@ -357,13 +357,19 @@ static bool kmqtt_rx_resume(struct kmqtt_conn *conn)
 	return ok;
 }
 
-/* A paused connection reads nothing, so it asks the socket for its end. */
+/*
+ * While nothing is read the socket is asked for its end. File descriptors, which
+ * are closed as what they come with is read, may not wait there either: one may be
+ * the other end of this very connection, which would then never be closed.
+ */
 static void kmqtt_rx_check(struct kmqtt_conn *conn)
 {
 	struct sock *sk = conn->sock->sk;
 
 	if (READ_ONCE(sk->sk_state) == TCP_CLOSE)
 		kmqtt_conn_fail(conn, -sock_error(sk) ?: EPIPE, 0);
+	else if (kmqtt_sock_has_fds(sk))
+		kmqtt_conn_fail(conn, EBADMSG, KMQTT_RC_PROTOCOL_ERROR);
 }
 
 static void kmqtt_rx_count(struct kmqtt_conn *conn, u64 bytes, u64 packets)
@@ -435,6 +441,8 @@ bool kmqtt_conn_rx(struct kmqtt_conn *conn)
 	kmqtt_scratch_put(scratch);
 	if (ret != -EAGAIN || kmqtt_rx_stopped(conn))
 		set_bit(KMQTT_CONN_READABLE, &conn->flags);
+	if (kmqtt_rx_stopped(conn) || conn->ctrl_bytes > KMQTT_CONN_CTRL_MAX)
+		kmqtt_rx_check(conn);
 	kmqtt_rx_count(conn, conn->bytes_received - bytes,
 		       conn->packets_received - packets);
 	return more;

@@ -248,3 +248,8 @@ void kmqtt_handed_net_exit(struct kmqtt_net *kn)
 {
 	cancel_delayed_work_sync(&kn->handed.watch);
 }
+
+bool kmqtt_sock_has_fds(struct sock *sk)
+{
+	return sk->sk_family == AF_UNIX && atomic_read(&unix_sk(sk)->scm_stat.nr_fds);
+}

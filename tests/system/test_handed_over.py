@@ -7,6 +7,7 @@ The switch is the one of gate, whose name is taken away while its connections li
 gone, its end of the veth has, and with that the other end, in far.
 """
 
+import array
 import contextlib
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from kmqtt_cli import CLONE_NEWNET
 from kmqtt_client import Client
 from kmqtt_dev import libc
 from kmqtt_nl import Netlink
+from kmqtt_packet import publish_packet
 from kmqtt_pairs import make_tls
 from kmqtt_uplink import IN, OUT, UP, server
 
@@ -287,3 +289,42 @@ def test_paused(gate, kind):
     peer.close()
     gate.forget()
     gate.gone()
+
+
+def descriptor(sock):
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sock.fileno()]))]
+
+
+def test_descriptor_in_what_is_not_read(gate):
+    """A socket that is on its way into the connection that it is the other end of."""
+    peer = paused(gate, "unix")
+    peer.sock.sendmsg([publish_packet("in/a", b"x", 1, 3)], descriptor(peer.sock))
+    peer.close()
+    gate.forget()
+    gate.gone()
+
+
+def test_descriptor_behind_what_is_not_sent(gate):
+    """Likewise, where nothing is read as our acknowledgements are not."""
+    peer, ours = gate.peer("unix")
+    ours.close()
+    peer.sock.settimeout(1)
+    data = publish_packet("in/a", b"x", 1, 3) * 100
+    with contextlib.suppress(TimeoutError, BrokenPipeError):
+        while True:
+            peer.sock.sendmsg([data], descriptor(peer.sock))
+    peer.close()
+    gate.forget()
+    gate.gone()
+
+
+def test_descriptors_are_dropped(gate):
+    """An uplink that reads has no use for them."""
+    peer, _ = gate.peer("unix")
+    mine, other = socket.socketpair()
+    peer.sock.sendmsg([publish_packet("in/a", b"x", 1, 3)], descriptor(mine))
+    mine.close()
+    assert peer.acked(PUBACK)[0] == 3
+    other.settimeout(20)
+    assert other.recv(1) == b""
+    other.close()
