@@ -318,6 +318,11 @@ failed:
 	up->last_error = -ret;
 	up->last_reason = 0;
 	kmqtt_uplink_event(up, KMQTT_EVENT_UPLINK_DOWN, 0, -ret, "cannot start");
+	if (up->next_sock) {
+		/* its peer must not wait for what may never be possible */
+		up->by_fd = true;
+		kmqtt_uplink_sock_drop(up);
+	}
 	kmqtt_uplink_wait(up);
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_BACKOFF);
 	mod_delayed_work(kmqtt_wq, &up->life, msecs_to_jiffies(up->backoff * MSEC_PER_SEC));

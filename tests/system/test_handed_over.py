@@ -291,6 +291,20 @@ def test_paused(gate, kind):
     gate.gone()
 
 
+def test_uplink_cannot_start(gate):
+    """A socket is not kept until there is room for the uplink's session."""
+    ours, theirs = gate.pair("tcp")
+    gate.device("only")
+    with inside(GATE), Netlink() as nl:
+        nl.do("uplink-new", name="up")
+        nl.do("switch-set", max_sessions=1)
+        nl.do("session-del", name="uplink.up")
+        nl.do("uplink-set", name="up", fd=ours.fileno())
+    ours.close()
+    theirs.settimeout(20)
+    assert theirs.recv(1) == b""
+
+
 def descriptor(sock):
     return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sock.fileno()]))]
 
