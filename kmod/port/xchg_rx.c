@@ -133,6 +133,16 @@ static void kmqtt_xchg_result(struct kmqtt_inpub *pub, int error)
 		pub->reason = KMQTT_RC_QUOTA_EXCEEDED;
 }
 
+/*
+ * In 3.x a server has no way to say no but to close the connection, and must not
+ * acknowledge what it has no room for (3.1.1, 4.8). What is not permitted it may.
+ */
+static bool kmqtt_xchg_unanswerable(const struct kmqtt_xchg *x)
+{
+	return x->server && x->conn.version != KMQTT_V5 && x->pub.qos &&
+	       x->pub.reason >= 0x80 && x->pub.reason != KMQTT_RC_NOT_AUTHORIZED;
+}
+
 /* Said only when the message is where it belongs. */
 void kmqtt_xchg_answer(struct kmqtt_xchg *x)
 {
@@ -143,6 +153,12 @@ void kmqtt_xchg_answer(struct kmqtt_xchg *x)
 	/* one that goes nowhere has arrived nevertheless, and may come again */
 	if (pub->qos == 2 && pub->reason < 0x80 && !pub->known)
 		kmqtt_xchg_result(pub, kmqtt_xchg_arrived(x));
+	if (kmqtt_xchg_unanswerable(x)) {
+		if (pub->qos == 2 && pub->known)
+			kmqtt_xchg_not_arrived(x);
+		kmqtt_conn_fail(&x->conn, ENOBUFS, pub->reason);
+		return;
+	}
 	reason = x->conn.version == KMQTT_V5 ? pub->reason : 0;
 	if (pub->qos == 1) {
 		kmqtt_xchg_send_ack(x, KMQTT_PUBACK, pub->packet_id, reason);
