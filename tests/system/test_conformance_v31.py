@@ -207,6 +207,7 @@ def test_mqtt31_2_1_dup_of_what_is_not_a_publish(client, topic, data, answer):
          "message id 0", "no filter", "filter with QoS 3", "PUBACK cut off",
          "PINGRESP with a body", "SUBSCRIBE of QoS 0", "nothing to unsubscribe"])
 def test_mqtt31_2_malformed(broker, client, data):
+    """Mosquitto forgives those without a filter, wrong flags, and lengths."""
     one = broker.connect(version=3)
     one.send(data)
     one.closed()

@@ -31,7 +31,8 @@ FIRST = {
     "PUBACK": packet(PUBACK, b"\0\1"), "PUBREC": packet(PUBREC, b"\0\1"),
     "PUBREL": packet(PUBREL, b"\0\1"), "SUBSCRIBE": subscribe_packet(["t"], version=4),
     "UNSUBSCRIBE": unsubscribe_packet(["t"], version=4), "PINGREQ": packet(PINGREQ),
-    "DISCONNECT": packet(14), "type 0": b"\0\0", "type 15": b"\xf0\0", "HTTP": b"GET / HTTP/1.1\r\n"}
+    "DISCONNECT": packet(14), "type 0": b"\0\0", "type 15": b"\xf0\0",
+    "HTTP": b"GET / HTTP/1.1\r\n"}
 
 
 @pytest.mark.parametrize("first", [pytest.param(v, id=f"MQTT-3.1.0-1 {k}")
@@ -43,7 +44,7 @@ def test_first_packet_is_no_connect(broker, first):
 
 
 def test_mqtt311_3_1_0_2_second_connect_is_a_violation(broker, ident, topic):
-    """The connection ends as any that breaks the rules: with its will."""
+    """The connection ends as any that breaks the rules: with its will, which Mosquitto keeps."""
     watcher = broker.connect(version=4)
     watcher.subscribe(topic)
     one = broker.connect(ident, version=4, will=Will(topic, b"gone"))
@@ -336,7 +337,10 @@ def test_mqtt311_3_1_3_7_3_1_3_8_3_1_3_9_3_2_2_5_empty_client_identifier_to_be_k
 
 
 def test_mqtt311_3_1_4_2_second_client_with_the_same_identifier(broker, ident, topic):
-    """The first one is disconnected, as by a failure: its will is published."""
+    """The first one is disconnected, as by a failure: its will is published.
+
+    Mosquitto does not publish it if neither has CleanSession 1.
+    """
     watcher = broker.connect(version=4)
     watcher.subscribe(topic)
     one = broker.connect(ident, version=4, clean=False, will=Will(topic, b"gone"))

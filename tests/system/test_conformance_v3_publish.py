@@ -44,6 +44,7 @@ def test_mqtt311_3_3_1_1_dup_on_what_is_sent_again(broker, ident, topic, other):
 
 
 def test_mqtt311_3_3_1_2_no_dup_at_qos_0(client, other, topic):
+    """Neither from the server nor from a client; Mosquitto takes it from a client."""
     client.subscribe(topic)
     other.publish(topic, b"0")
     assert not client.receive().dup
@@ -184,7 +185,10 @@ def test_mqtt311_3_3_4_1_answer_by_qos(client, topic):
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 0, 1)])
 def test_mqtt311_3_3_5_1_largest_qos_of_overlapping_subscriptions(client, other, topic, order):
-    """Once for all of them, or once for each: one with the largest QoS at least."""
+    """Once for all of them, or once for each: one with the largest QoS at least.
+
+    Mosquitto delivers it once, with the QoS of the first filter that it finds.
+    """
     filters = [f"{topic}/a", f"{topic}/+", f"{topic}/#"]
     client.subscribe(*zip(filters, order))
     other.deliver(f"{topic}/a", b"x", qos=2)

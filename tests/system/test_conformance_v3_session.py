@@ -138,7 +138,10 @@ def test_mqtt311_4_3_3_1_qos_2_sender(broker, ident, topic, other):
 
 
 def test_mqtt311_4_3_3_2_qos_2_receiver(broker, ident, client, topic):
-    """PUBREC for the same one until PUBREL, once to all who subscribed; then a new message."""
+    """PUBREC for the same one until PUBREL, once to all who subscribed; then a new message.
+
+    Mosquitto closes the connection when one comes for the third time.
+    """
     client.subscribe(topic, qos=2)
     one = broker.connect(ident, version=4, clean=False)
     for dup in (False, True, True):
@@ -247,7 +250,10 @@ def test_mqtt311_4_6_0_4_pubrel_in_the_order_of_pubrec(client, other, topic):
 @pytest.mark.parametrize("subscribed", [0, 1, 2])
 def test_mqtt311_4_6_0_5_4_6_0_6_every_topic_is_ordered(
         broker, client, other, topic, qos, subscribed):
-    """Per topic and publisher, to each subscriber, more than the window holds."""
+    """Per topic and publisher, to each subscriber, more than the window holds.
+
+    Mosquitto acknowledges more than 20 of QoS 2 at a time, and loses the rest.
+    """
     client.subscribe(f"{topic}/#", qos=subscribed)
     publishers = [other, broker.connect(version=4)]
     for i in range(50):

@@ -17,7 +17,7 @@ import pytest
 
 from kmqtt_client import connect_packet
 from kmqtt_packet import (
-    PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SESSION_EXPIRY, packet, publish_packet)
+    PUBACK, PUBCOMP, PUBREC, PUBREL, SESSION_EXPIRY, packet, publish_packet)
 
 TOPICS = 3
 WINDOW = 10     # unacknowledged messages of a publisher
