@@ -360,5 +360,5 @@ def test_monitor_and_stats_show_it(broker):
     event = json.loads(told)
     assert event["event"] == "client-malformed"
     assert event["reason"] == MALFORMED
-    assert event["text"].startswith("127.0.0.1:")
+    assert event["peer"].startswith("127.0.0.1:")
     assert json.loads(broker.kmqtt("-j", "stats"))["malformed"] > before
