@@ -511,7 +511,7 @@ const struct kmqtt_sub *kmqtt_group_pick(struct kmqtt_sub_group *group,
 		return NULL;
 	/* pairs with kmqtt_group_join() and kmqtt_group_leave() */
 	count = smp_load_acquire(&members->count);
-	at = (u32)atomic_inc_return(&group->turn) % count;
+	at = (u32)atomic_fetch_inc(&group->turn) % count;
 	for (left = count; left && most < KMQTT_RANK_BEST; left--) {
 		sub = rcu_dereference(members->sub[at]);
 		is = rank(ctx, sub);
