@@ -235,8 +235,8 @@ enum kmqtt_prop_id {
 /* The longest string, binary, topic name or topic filter, in bytes (1.5.4, 1.5.6, 4.7.3). */
 #define KMQTT_STRING_MAX 65535U
 
-/* The deepest topic name or filter accepted, in levels; the same as Mosquitto's. */
-#define KMQTT_TOPIC_LEVELS_MAX 200U
+/* The deepest topic name or filter accepted, in levels; as Mosquitto's 200 separators. */
+#define KMQTT_TOPIC_LEVELS_MAX 201U
 
 /**
  * struct kmqtt_view - bytes that belong to somebody else

@@ -12,25 +12,25 @@
 
 static const char * const good_names[] = {
 	"'a'", "'/'", "'//'", "'a/b/c'", "'/a'", "'a/'", "' '", "'$SYS/x'", "'$share'", "c3a4", "01",
-	"@199'/'", "@65535'a'",
+	"@200'/'", "@65535'a'",
 };
 
 static const char * const bad_names[] = {
-	"", "'+'", "'#'", "'a/+'", "'a+b'", "'a#'", "00", "'a' 00 'b'", "eda080", "80", "@200'/'",
+	"", "'+'", "'#'", "'a/+'", "'a+b'", "'a#'", "00", "'a' 00 'b'", "eda080", "80", "@201'/'",
 	"@65536'a'",
 };
 
 static const char * const good_filters[] = {
 	"'a'", "'+'", "'#'", "'/#'", "'+/#'", "'a/+/b'", "'a/#'", "'+/+'", "'$SYS/#'", "'/'",
 	"'$share/g/a'", "'$share/g/#'", "'$share/g/+/b'", "'$share/g//'", "'$share/g/$share/h'",
-	"'$share'", "'$shared/a'", "@199'/'", "@65535'a'", "'$share/g/' @199'/'",
+	"'$share'", "'$shared/a'", "@200'/'", "@65535'a'", "'$share/g/' @200'/'",
 };
 
 static const char * const bad_filters[] = {
 	"", "'a+'", "'+a'", "'a#'", "'#a'", "'#/a'", "'a/#/b'", "'##'", "'++'", "'a/b#'", "'a/+b/c'",
 	"'$share/'", "'$share/g'", "'$share/g/'", "'$share//a'", "'$share/+/a'", "'$share/#'",
-	"'$share/a#/b'", "'$share/g/a#'", "00", "'a/' 00", "ff", "@200'/'", "@65536'a'",
-	"'$share/g/' @200'/'",
+	"'$share/a#/b'", "'$share/g/a#'", "00", "'a/' 00", "ff", "@201'/'", "@65536'a'",
+	"'$share/g/' @201'/'",
 };
 
 static void each(const char * const *texts, size_t n, bool (*valid)(const u8 *s, size_t len),

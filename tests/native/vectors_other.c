@@ -129,7 +129,7 @@ const struct vector vectors_refused[] = {
 	{ "PUBLISH, empty topic without alias", 5, 0x30, "0000 00'p'", PROTOCOL },
 	{ "PUBLISH, topic with +", 4, 0x30, "0003'a/+'", TOPIC },
 	{ "PUBLISH, topic with #", 5, 0x30, "0003'a/#' 00", TOPIC },
-	{ "PUBLISH, topic of 201 levels", 4, 0x30, "00c8 @200'/'", TOPIC },
+	{ "PUBLISH, topic of 202 levels", 4, 0x30, "00c9 @201'/'", TOPIC },
 	{ "PUBLISH, topic with U+0000", 4, 0x30, "0002'a' 00", MALFORMED },
 	{ "PUBLISH, topic with a surrogate", 4, 0x30, "0003 eda080", MALFORMED },
 	{ "PUBLISH, topic overlong", 4, 0x30, "0002 c0af", MALFORMED },
