@@ -336,8 +336,9 @@ static void kmqtt_link_connect_props(const struct kmqtt_link *link,
 	props->receive_max = conf->receive_max;
 	props->max_packet_size = link->x.conn.max_packet;
 	props->topic_alias_max = link->x.in.max;
-	props->present = KMQTT_PROP_BIT(KMQTT_PROP_RECEIVE_MAX) |
-			 KMQTT_PROP_BIT(KMQTT_PROP_MAX_PACKET_SIZE);
+	props->present = KMQTT_PROP_BIT(KMQTT_PROP_RECEIVE_MAX);
+	if (link->x.conn.max_packet < KMQTT_VARINT_MAX)
+		props->present |= KMQTT_PROP_BIT(KMQTT_PROP_MAX_PACKET_SIZE);
 	if (link->session_expiry)
 		props->present |= KMQTT_PROP_BIT(KMQTT_PROP_SESSION_EXPIRY);
 	if (link->x.in.max)
