@@ -224,6 +224,15 @@ int kmqtt_client_resume(struct kmqtt_conn *conn);
 extern const struct kmqtt_xchg_ops kmqtt_client_xchg_ops;
 
 /**
+ * kmqtt_client_topic_reserved() - may no client publish this, whatever the rules say?
+ * @topic:	topic name, valid
+ *
+ * Below $SYS the switch itself publishes; what is below $share nobody can subscribe to
+ * (MQTT 5.0, 4.8.2). Any context.
+ */
+bool kmqtt_client_topic_reserved(struct kmqtt_view topic);
+
+/**
  * kmqtt_client_mount() - a topic or filter with the mount point before it
  * @client:	client
  * @topic:	as the client says it; a shared subscription's is put inside

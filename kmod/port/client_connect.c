@@ -382,6 +382,10 @@ static int kmqtt_connect_judge(struct kmqtt_client *c, const struct kmqtt_connec
 	}
 	if (connect->will.topic.data && connect->will.qos > conf->max_qos)
 		return KMQTT_RC_QOS_NOT_SUPPORTED;
+	if (connect->will.topic.data && kmqtt_client_topic_reserved(connect->will.topic)) {
+		c->why = "nobody may publish the will's topic";
+		return KMQTT_RC_NOT_AUTHORIZED;
+	}
 	if (connect->will.topic.data && connect->will.retain &&
 	    !READ_ONCE(c->x.conn.broker->limits.retain_available))
 		return KMQTT_RC_RETAIN_NOT_SUPPORTED;

@@ -77,10 +77,22 @@ const struct kmqtt_xchg_ops kmqtt_client_xchg_ops = {
 
 /* PUBLISH (MQTT 5.0, 3.3). */
 
-static bool kmqtt_topic_is_sys(struct kmqtt_view topic)
+static bool kmqtt_topic_below(struct kmqtt_view topic, const char *root)
 {
-	return topic.len >= 4 && !memcmp(topic.data, "$SYS", 4) &&
-	       (topic.len == 4 || topic.data[4] == '/');
+	u32 len = strlen(root);
+
+	return topic.len >= len && !memcmp(topic.data, root, len) &&
+	       (topic.len == len || topic.data[len] == '/');
+}
+
+/* That a bridge of Mosquitto's is there, the bridge itself says, as it does at Mosquitto. */
+bool kmqtt_client_topic_reserved(struct kmqtt_view topic)
+{
+	static const char bridge[] = "$SYS/broker/connection/+/state";
+
+	if (kmqtt_topic_below(topic, "$SYS"))
+		return !kmqtt_topic_matches(kmqtt_view_str(bridge), topic);
+	return kmqtt_topic_below(topic, "$share");
 }
 
 /* Return: the message, or NULL with the reason in c->x.pub */
@@ -90,8 +102,7 @@ static struct kmqtt_msg *kmqtt_client_msg(struct kmqtt_client *c,
 {
 	int ret;
 
-	/* what the switch says of itself, nobody else says */
-	if (kmqtt_topic_is_sys(topic)) {
+	if (kmqtt_client_topic_reserved(topic)) {
 		kmqtt_stats_add(c->x.conn.broker->stats, KMQTT_STAT_MESSAGES_DENIED, 1);
 		c->x.pub.reason = KMQTT_RC_NOT_AUTHORIZED;
 		return NULL;

@@ -140,7 +140,7 @@ int kmqtt_nl_switch_set_doit(struct sk_buff *skb, struct genl_info *info)
 	kmqtt_nl_get_limits(info->attrs, &limits);
 	err = kmqtt_limits_set(b, &limits, &bad);
 	if (!err && acl)
-		WRITE_ONCE(b->acl.default_allow, nla_get_u8(acl));
+		kmqtt_acl_set_default(&b->acl, nla_get_u8(acl));
 	mutex_unlock(&kmqtt_nl_limits_lock);
 	if (err)
 		kmqtt_nl_fail(info->extack, NULL, bad, err);

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from kmqtt_client import Will
+
 TRACING = "/sys/kernel/tracing"
 
 # What Mosquitto 2 publishes and what exporters look for; of these, numbers.
@@ -83,6 +85,21 @@ def test_sys_is_nobody_elses(broker, ident):
     watcher.receive()
     assert client.deliver("$SYS/broker/version", b"mine", qos=1) == 0x87
     assert watcher.fence() == []
+    assert client.deliver("$share/group/topic", b"mine", qos=1) == 0x87
+    will = Will("$SYS/broker/version", b"mine")
+    broker.raw().connect(ident + "-will", reason=0x87, will=will)
+
+
+def test_bridges_tell_their_state(broker, ident):
+    """Below $SYS, only that a bridge of Mosquitto's is there, and by its will that it is not."""
+    state = f"$SYS/broker/connection/{ident}/state"
+    watcher = broker.connect(ident + "-watcher", version=4)
+    watcher.subscribe(state, qos=1)
+    bridge = broker.connect(ident, version=4, will=Will(state, b"0", 1))
+    assert bridge.deliver(state, b"1", qos=1) == 0
+    assert watcher.receive().payload == b"1"
+    bridge.close()
+    assert watcher.receive().payload == b"0"
 
 
 @pytest.fixture

@@ -49,12 +49,10 @@ static const struct netlink_range_validation kmqtt_a_listener_byte_rate_range = 
 };
 
 static const struct netlink_range_validation kmqtt_a_user_iterations_range = {
-	.min	= 1ULL,
 	.max	= KMQTT_USER_ITERATIONS_MAX,
 };
 
 static const struct netlink_range_validation kmqtt_a_user_entry_iterations_range = {
-	.min	= 1ULL,
 	.max	= KMQTT_USER_ITERATIONS_MAX,
 };
 
