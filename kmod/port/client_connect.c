@@ -30,7 +30,10 @@ static void kmqtt_connack_put(struct kmqtt_client *c, struct kmqtt_connack *ack)
 		len = kmqtt_connack_encode(NULL, 0, version, ack);
 	}
 	if (len < 0 || len > c->x.peer_max_packet) {
-		kmqtt_conn_fail(&c->x.conn, EMSGSIZE, 0);
+		/* nothing can be said, not even why: the end alone */
+		c->answered = false;
+		if (!test_bit(KMQTT_CONN_FINISHING, &c->x.conn.flags))
+			kmqtt_conn_fail(&c->x.conn, EMSGSIZE, KMQTT_RC_PACKET_TOO_LARGE);
 		return;
 	}
 	p = kmqtt_conn_reserve(&c->x.conn, len);
