@@ -235,13 +235,12 @@ static u32 kmqtt_acl_index(const struct kmqtt_acl_table *table, u32 id)
 	return i;
 }
 
-/* Waits until nobody reads the table any more. */
-static void kmqtt_acl_table_free(struct kmqtt_acl_table *table)
+/* Waits until nobody reads the table that was before any more. */
+static void kmqtt_acl_changed(struct kmqtt_acl *acl)
 {
-	if (!table)
-		return;
 	synchronize_rcu();
-	kvfree(table);
+	/* what is queued from now on was judged by the new rules: kmqtt_session_take() */
+	atomic_inc(&acl->generation);
 }
 
 /* Room for so many rules. */
@@ -332,9 +331,11 @@ int kmqtt_acl_add(struct kmqtt_acl *acl, struct kmqtt_acl_rule *rule, u32 before
 		rcu_assign_pointer(acl->table, new);
 	}
 	mutex_unlock(&acl->lock);
-	if (!err)
-		kmqtt_acl_table_free(old);
-	return err;
+	if (err)
+		return err;
+	kmqtt_acl_changed(acl);
+	kvfree(old);
+	return 0;
 }
 
 int kmqtt_acl_del(struct kmqtt_acl *acl, u32 id)
@@ -362,19 +363,19 @@ int kmqtt_acl_del(struct kmqtt_acl *acl, u32 id)
 	mutex_unlock(&acl->lock);
 	if (err)
 		return err;
-	kmqtt_acl_table_free(old);
+	kmqtt_acl_changed(acl);
+	kvfree(old);
 	kmqtt_acl_rule_free(rule);
 	return 0;
 }
 
-/* A table that has been taken out, and its rules. */
+/* A table that nobody reads any more, and its rules. */
 static void kmqtt_acl_table_end(struct kmqtt_acl_table *table)
 {
 	u32 i;
 
 	if (!table)
 		return;
-	synchronize_rcu();
 	for (i = 0; i < table->count; i++)
 		kmqtt_acl_rule_free(table->rule[i]);
 	kvfree(table);
@@ -401,8 +402,15 @@ int kmqtt_acl_replace(struct kmqtt_acl *acl, struct kmqtt_acl_rule **rule, u32 c
 	old = kmqtt_acl_table(acl);
 	rcu_assign_pointer(acl->table, new);
 	mutex_unlock(&acl->lock);
+	kmqtt_acl_changed(acl);
 	kmqtt_acl_table_end(old);
 	return 0;
+}
+
+void kmqtt_acl_set_default(struct kmqtt_acl *acl, bool allow)
+{
+	WRITE_ONCE(acl->default_allow, allow);
+	kmqtt_acl_changed(acl);
 }
 
 void kmqtt_acl_flush(struct kmqtt_acl *acl)
@@ -413,6 +421,8 @@ void kmqtt_acl_flush(struct kmqtt_acl *acl)
 	old = kmqtt_acl_table(acl);
 	RCU_INIT_POINTER(acl->table, NULL);
 	mutex_unlock(&acl->lock);
+	if (old)
+		kmqtt_acl_changed(acl);
 	kmqtt_acl_table_end(old);
 }
 

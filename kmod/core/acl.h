@@ -128,12 +128,14 @@ struct kmqtt_acl_table;
  * @table:	RCU; NULL: no rules
  * @lock:	writers
  * @next_id:	under @lock
+ * @generation:	changes so far, each counted when nobody goes by what was before any more
  * @default_allow: what holds when there are rules and none matches
  */
 struct kmqtt_acl {
 	struct kmqtt_acl_table __rcu *table;
 	struct mutex lock; /* writers */
 	u32 next_id;
+	atomic_t generation;
 	bool default_allow;
 };
 
@@ -218,6 +220,9 @@ int kmqtt_acl_del(struct kmqtt_acl *acl, u32 id);
  * Return: 0, -ENOMEM, -ENOSPC over KMQTT_ACL_RULES_MAX.
  */
 int kmqtt_acl_replace(struct kmqtt_acl *acl, struct kmqtt_acl_rule **rule, u32 count);
+
+/** kmqtt_acl_set_default() - when no rule matches. Process context, waits for a grace period */
+void kmqtt_acl_set_default(struct kmqtt_acl *acl, bool allow);
 
 /** kmqtt_acl_flush() - remove all. Process context, waits for a grace period */
 void kmqtt_acl_flush(struct kmqtt_acl *acl);

@@ -573,6 +573,32 @@ static void kmqtt_take_new(struct kmqtt_session *s, struct kmqtt_qent *ent,
 	}
 }
 
+/*
+ * Access rules are asked when a message is queued; if they have changed since, once
+ * more before the next one is taken.
+ */
+static unsigned int kmqtt_queue_drop_denied(struct kmqtt_session *s, u32 generation,
+					    struct list_head *gone)
+{
+	struct kmqtt_acl *acl = &s->broker->acl;
+	struct kmqtt_qent *ent, *next;
+	unsigned int denied = 0;
+
+	s->acl_generation = generation;
+	rcu_read_lock();
+	list_for_each_entry_safe(ent, next, &s->queue, link) {
+		if (kmqtt_acl_check(acl, rcu_dereference(s->who), KMQTT_ACL_READ,
+				    kmqtt_msg_topic(ent->msg), ent->msg->topic_len))
+			continue;
+		kmqtt_queue_remove(s, ent);
+		list_add_tail(&ent->link, gone);
+		denied++;
+	}
+	rcu_read_unlock();
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DENIED, denied);
+	return denied;
+}
+
 static size_t kmqtt_qent_record_len(const struct kmqtt_qent *ent)
 {
 	const struct kmqtt_delivery d = { .msg = ent->msg, .more_ids = ent->more_ids };
@@ -583,13 +609,16 @@ static size_t kmqtt_qent_record_len(const struct kmqtt_qent *ent)
 int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 		       struct kmqtt_delivery *out, unsigned int max, size_t *room)
 {
-	unsigned int n = 0, expired = 0, fresh = 0, i;
+	u32 generation = atomic_read(&s->broker->acl.generation);
+	unsigned int n = 0, expired = 0, denied = 0, fresh = 0, i;
 	struct kmqtt_qent *ent;
 	LIST_HEAD(gone);
 	u64 bytes = 0;
 	int ret = 0;
 
 	spin_lock(&s->lock);
+	if (unlikely(s->acl_generation != generation))
+		denied = kmqtt_queue_drop_denied(s, generation, &gone);
 	while (n < max && kmqtt_session_has_port(s, port)) {
 		bool again = s->resend;
 		size_t len;
@@ -633,11 +662,11 @@ int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, fresh);
 		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);
 	}
-	if (unlikely(expired)) {
+	if (unlikely(expired || denied)) {
 		kmqtt_qent_free_list(&gone);
 		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_EXPIRED, expired);
 	}
-	if (n || expired)
+	if (n || expired || denied)
 		kmqtt_queue_space(s);
 	return n ? n : ret;
 }

@@ -274,6 +274,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @next_expiry: none of them expires before this second of CLOCK_BOOTTIME; 0:
  *		none does at all
  * @inflight_count: entries in @inflight
+ * @acl_generation: of the access rules by which all in @queue may be read
  * @last_id:	number of the last delivery
  * @last_packet_id: packet identifier given last
  * @sent:	QoS 1/2 deliveries on this connection that are not acknowledged
@@ -326,6 +327,7 @@ struct kmqtt_session {
 	struct rb_root by_topic;
 	u32 queued;
 	u32 inflight_count;
+	u32 acl_generation;
 	u64 queued_bytes;
 	u64 next_expiry;
 	u64 last_id;
