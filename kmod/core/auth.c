@@ -116,22 +116,33 @@ static bool kmqtt_auth_look_up(struct kmqtt_auth *auth, const char *name,
 	return table;
 }
 
+static int kmqtt_auth_hash(const struct kmqtt_auth_request *req,
+			   const struct kmqtt_auth_wanted *wanted, u8 *hash)
+{
+	u32 len = req->password ? req->password_len : 0;
+	struct crypto_shash *hmac;
+	int err;
+
+	if (!wanted->iterations)
+		return kmqtt_salted_sha512(req->password, len, wanted->salt, wanted->salt_len,
+					   hash);
+	hmac = kmqtt_pbkdf2_alloc();
+	if (IS_ERR(hmac))
+		return PTR_ERR(hmac);
+	err = kmqtt_pbkdf2(hmac, req->password, len, wanted->salt, wanted->salt_len,
+			   wanted->iterations, &req->cancelled, hash);
+	crypto_free_shash(hmac);
+	return err;
+}
+
 static u8 kmqtt_auth_compare(const struct kmqtt_auth_request *req,
 			     const struct kmqtt_auth_wanted *wanted)
 {
-	struct crypto_shash *hmac = kmqtt_pbkdf2_alloc();
 	u8 hash[KMQTT_PBKDF2_LEN] = { };
-	bool differs;
-	int err;
+	int err = kmqtt_auth_hash(req, wanted, hash);
+	bool differs = crypto_memneq(hash, wanted->hash, sizeof(hash));
 
-	if (IS_ERR(hmac))
-		return KMQTT_RC_SERVER_BUSY;
-	err = kmqtt_pbkdf2(hmac, req->password, req->password ? req->password_len : 0,
-			   wanted->salt, wanted->salt_len, wanted->iterations,
-			   &req->cancelled, hash);
-	differs = crypto_memneq(hash, wanted->hash, sizeof(hash));
 	memzero_explicit(hash, sizeof(hash));
-	crypto_free_shash(hmac);
 	if (err)
 		return KMQTT_RC_SERVER_BUSY;
 	if (differs || !wanted->known || !req->password)
@@ -222,7 +233,7 @@ static int kmqtt_auth_prepare(struct kmqtt_auth *auth)
 
 static bool kmqtt_auth_user_valid(const struct kmqtt_auth_user *user)
 {
-	return user->iterations && user->iterations <= KMQTT_AUTH_ITERATIONS_MAX &&
+	return user->iterations <= KMQTT_AUTH_ITERATIONS_MAX &&
 	       user->salt_len && user->salt_len <= KMQTT_AUTH_SALT_MAX && *user->name;
 }
 

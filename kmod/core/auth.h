@@ -42,10 +42,10 @@ struct kmqtt_broker;
 
 /**
  * struct kmqtt_auth_user - a user who has a password; constant once in a table
- * @iterations:	1 to KMQTT_AUTH_ITERATIONS_MAX
+ * @iterations:	up to KMQTT_AUTH_ITERATIONS_MAX; 0: kmqtt_salted_sha512()
  * @salt_len:	1 to KMQTT_AUTH_SALT_MAX
  * @salt:	they
- * @hash:	kmqtt_pbkdf2() of the password
+ * @hash:	kmqtt_pbkdf2() of the password, or that
  * @name:	user name, NUL terminated
  */
 struct kmqtt_auth_user {

@@ -93,3 +93,23 @@ int kmqtt_pbkdf2(struct crypto_shash *hmac, const u8 *password, u32 len,
 	kfree_sensitive(desc);
 	return err;
 }
+
+int kmqtt_salted_sha512(const u8 *password, u32 len, const u8 *salt, u32 salt_len, u8 *out)
+{
+	struct crypto_shash *sha = crypto_alloc_shash("sha512", 0, 0);
+	struct shash_desc *desc;
+	int err = -ENOMEM;
+
+	if (IS_ERR(sha))
+		return PTR_ERR(sha);
+	desc = kzalloc(sizeof(*desc) + crypto_shash_descsize(sha), GFP_KERNEL);
+	if (desc) {
+		desc->tfm = sha;
+		err = crypto_shash_init(desc) ?:
+		      crypto_shash_update(desc, password, len) ?:
+		      crypto_shash_finup(desc, salt, salt_len, out);
+		kfree_sensitive(desc);
+	}
+	crypto_free_shash(sha);
+	return err;
+}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* PBKDF2 (RFC 8018, 5.2) with HMAC-SHA-512: what a password table holds of passwords. */
+/*
+ * PBKDF2 (RFC 8018, 5.2) with HMAC-SHA-512: what a password table holds of passwords. And
+ * what Mosquitto's had before version 2.0, and still takes: SHA-512 with a salt, once.
+ */
 #ifndef KMQTT_CORE_PBKDF2_H
 #define KMQTT_CORE_PBKDF2_H
 
@@ -31,5 +34,17 @@ struct crypto_shash *kmqtt_pbkdf2_alloc(void);
 int kmqtt_pbkdf2(struct crypto_shash *hmac, const u8 *password, u32 len,
 		 const u8 *salt, u32 salt_len, u32 iterations, const bool *stop,
 		 u8 *out);
+
+/**
+ * kmqtt_salted_sha512() - the hash of a password and then a salt
+ * @password:	bytes; NULL is allowed if there are none
+ * @len:	how many
+ * @salt:	bytes
+ * @salt_len:	how many
+ * @out:	out: KMQTT_PBKDF2_LEN bytes
+ *
+ * Process context, may sleep. Return: 0, -ENOMEM, or what the hash says.
+ */
+int kmqtt_salted_sha512(const u8 *password, u32 len, const u8 *salt, u32 salt_len, u8 *out);
 
 #endif

@@ -51,7 +51,6 @@ def test_shown_by_name_and_without_hashes(nl):
 @pytest.mark.parametrize("change, number, text", [
     ({"name": ""}, errno.EINVAL, "an empty name"),
     ({"name": "x" * 16385}, POLICY, None),
-    ({"iterations": 0}, errno.ERANGE, "integer out of range"),
     ({"iterations": 1000001}, errno.ERANGE, "integer out of range"),
     ({"salt": b""}, errno.EINVAL, "an empty salt"),
     ({"salt": b"s" * 65}, POLICY, None),

@@ -80,34 +80,45 @@ int pw_make(struct pw_hash *pw, const char *password, size_t len,
 
 void pw_format(const struct pw_hash *pw, char *text)
 {
-	text += sprintf(text, "$7$%u$", pw->iterations);
+	text += pw->iterations ? sprintf(text, "$7$%u$", pw->iterations) : sprintf(text, "$6$");
 	text = base64_encode(pw->salt, pw->salt_len, text);
 	*text++ = '$';
 	base64_encode(pw->hash, sizeof(pw->hash), text);
 }
 
+/* After $7$. Returns the salt, or NULL. */
+static const char *pw_parse_iterations(const char *text, uint32_t *iterations)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end != '$')
+		return NULL;
+	*iterations = errno || value > PW_ITERATIONS_MAX ? 0 : value;
+	return end + 1;
+}
+
 const char *pw_parse(const char *text, struct pw_hash *pw)
 {
-	const char *salt, *hash;
-	unsigned long iterations;
-	char *end;
+	const char *salt = text + 3, *hash;
 	int len;
 
-	if (!strncmp(text, "$6$", 3))
-		return "a hash of Mosquitto before 2.0 ($6$): the user needs a new password";
+	pw->iterations = 0;
 	if (!strncmp(text, "$argon2", 7))
 		return "an argon2 hash: only $7$ is taken (mosquitto_passwd -H sha512-pbkdf2)";
 	if (*text != '$')
 		return "the password is not hashed: see kmqtt passwd hash";
-	if (strncmp(text, "$7$", 3))
-		return "an unknown kind of hash: only $7$ is taken";
-	errno = 0;
-	iterations = strtoul(text + 3, &end, 10);
-	if (!isdigit((unsigned char)text[3]) || *end != '$')
-		return "no number of iterations";
-	if (errno || !iterations || iterations > PW_ITERATIONS_MAX)
-		return "iterations must be from 1 to 1000000";
-	salt = end + 1;
+	if (!strncmp(text, "$7$", 3)) {
+		salt = pw_parse_iterations(text + 3, &pw->iterations);
+		if (!salt)
+			return "no number of iterations";
+		if (!pw->iterations)
+			return "iterations must be from 1 to 1000000";
+	} else if (strncmp(text, "$6$", 3)) {
+		return "an unknown kind of hash: only $7$ and $6$ are taken";
+	}
 	hash = strchr(salt, '$');
 	len = hash ? base64_decode(salt, hash - salt, pw->salt, PW_SALT_MAX) : -1;
 	if (len <= 0)
@@ -115,7 +126,6 @@ const char *pw_parse(const char *text, struct pw_hash *pw)
 	hash++;
 	if (base64_decode(hash, strlen(hash), pw->hash, SHA512_LEN) != SHA512_LEN)
 		return "the hash is no base64 of 64 bytes";
-	pw->iterations = iterations;
 	pw->salt_len = len;
 	return NULL;
 }

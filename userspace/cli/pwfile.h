@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Password files as Mosquitto has them: lines of USER:HASH, of which HASH is
- * $7$ITERATIONS$SALT$HASH with salt and PBKDF2 in base64.
+ * $7$ITERATIONS$SALT$HASH with salt and PBKDF2 in base64, or as before Mosquitto 2.0
+ * $6$SALT$HASH with SHA-512 of the password and then the salt.
  */
 #ifndef KMQTT_CLI_PWFILE_H
 #define KMQTT_CLI_PWFILE_H
@@ -29,7 +30,7 @@
 
 /**
  * struct pw_hash - what is kept of a password
- * @iterations:	of PBKDF2
+ * @iterations:	of PBKDF2; 0: SHA-512
  * @salt_len:	bytes of @salt
  * @salt:	they
  * @hash:	what it comes to
