@@ -59,6 +59,13 @@ static struct cgroup *kmqtt_cgroup_get_current(void)
 	return cgrp;
 }
 
+static struct cgroup *kmqtt_cgroup_get(struct cgroup *cgrp)
+{
+	if (cgrp)
+		cgroup_get(cgrp);
+	return cgrp;
+}
+
 static void kmqtt_cgroup_put(struct cgroup *cgrp)
 {
 	if (cgrp)
@@ -68,6 +75,11 @@ static void kmqtt_cgroup_put(struct cgroup *cgrp)
 static struct cgroup *kmqtt_cgroup_get_current(void)
 {
 	return NULL;
+}
+
+static struct cgroup *kmqtt_cgroup_get(struct cgroup *cgrp)
+{
+	return cgrp;
 }
 
 static void kmqtt_cgroup_put(struct cgroup *cgrp)
@@ -90,6 +102,41 @@ void kmqtt_identity_release(struct kmqtt_identity *id)
 	kmqtt_cgroup_put(id->cgroup);
 	id->cred = NULL;
 	id->cgroup = NULL;
+}
+
+static size_t kmqtt_name_size(const char *name)
+{
+	return name ? strlen(name) + 1 : 0;
+}
+
+size_t kmqtt_identity_size(const struct kmqtt_identity *id)
+{
+	return sizeof(*id) + kmqtt_name_size(id->client_id) + kmqtt_name_size(id->user);
+}
+
+struct kmqtt_identity *kmqtt_identity_copy(const struct kmqtt_identity *id)
+{
+	struct kmqtt_identity *copy = kzalloc(kmqtt_identity_size(id), GFP_KERNEL_ACCOUNT);
+	char *names = (char *)(copy + 1);
+
+	if (!copy)
+		return NULL;
+	refcount_set(&copy->refs, 1);
+	copy->cred = id->cred ? get_cred(id->cred) : NULL;
+	copy->cgroup = kmqtt_cgroup_get(id->cgroup);
+	copy->trusted = id->trusted;
+	copy->client_id = memcpy(names, id->client_id, kmqtt_name_size(id->client_id));
+	if (id->user)
+		copy->user = memcpy(names + kmqtt_name_size(id->client_id), id->user,
+				    kmqtt_name_size(id->user));
+	return copy;
+}
+
+bool kmqtt_identity_same(const struct kmqtt_identity *a, const struct kmqtt_identity *b)
+{
+	return a->cred == b->cred && a->cgroup == b->cgroup && a->trusted == b->trusted &&
+	       !strcmp(a->client_id, b->client_id) &&
+	       (a->user && b->user ? !strcmp(a->user, b->user) : a->user == b->user);
 }
 
 void kmqtt_acl_init(struct kmqtt_acl *acl)

@@ -65,7 +65,8 @@ enum kmqtt_acl_subst {
 
 /**
  * struct kmqtt_identity - who a session is; constant while it is attached
- * @refs:	the session's and its wills', from kmqtt_session_open() on
+ * @refs:	the session's, its wills' and who publishes by it, from
+ *		kmqtt_session_open() on
  * @cred:	opener's credentials, reference held; NULL for a remote client
  * @cgroup:	opener's cgroup (v2), reference held, or NULL
  * @user:	MQTT user name, NUL terminated, or NULL
@@ -85,6 +86,20 @@ struct kmqtt_identity {
 
 /** kmqtt_identity_init_current() - of the calling process; takes references */
 void kmqtt_identity_init_current(struct kmqtt_identity *id);
+
+/** kmqtt_identity_size() - bytes of a copy by kmqtt_identity_copy() */
+size_t kmqtt_identity_size(const struct kmqtt_identity *id);
+
+/**
+ * kmqtt_identity_copy() - for who outlives the session
+ *
+ * With one reference, and names of its own; to be freed by kmqtt_identity_release()
+ * and kfree(). Process context, may sleep. Return: it or NULL.
+ */
+struct kmqtt_identity *kmqtt_identity_copy(const struct kmqtt_identity *id);
+
+/** kmqtt_identity_same() - do all rules say the same of both? (atomic) */
+bool kmqtt_identity_same(const struct kmqtt_identity *a, const struct kmqtt_identity *b);
 
 /** kmqtt_identity_release() - drop the references (atomic); does not free @id */
 void kmqtt_identity_release(struct kmqtt_identity *id);

@@ -29,6 +29,8 @@ static const struct kmqtt_limits kmqtt_limits_default = {
 	.sys_interval = 10,
 	.retain_available = true,
 	.queue_qos0_messages = false,
+	.upgrade_outgoing_qos = false,
+	.check_retain_source = true,
 	.policy = KMQTT_POLICY_DROP_NEWEST,
 };
 

@@ -27,7 +27,10 @@ struct net;
  * @max_inflight_messages: QoS 1/2 in flight per session, 1 to 65535
  * @max_queued_messages: waiting messages per session; 0: no limit
  * @max_queued_bytes:	waiting bytes per session; 0: no limit
+ * @max_inflight_bytes:	bytes of QoS 1/2 in flight per session, 0: no limit; one message
+ *			is always sent
  * @max_packet_size:	largest MQTT packet in bytes, 20 to 268435460
+ * @message_size_limit:	largest payload that an MQTT client may publish; 0: no limit
  * @memory_limit:	bytes of all messages in the switch and of the retained ones'
  *			topics; 0: no limit
  * @max_sessions:	sessions; 0: no limit
@@ -39,13 +42,19 @@ struct net;
  *			KMQTT_SYS_INTERVAL_MAX; 0: nothing is said
  * @retain_available:	RETAIN is honoured
  * @queue_qos0_messages: queue QoS 0 for sessions that are not online
+ * @upgrade_outgoing_qos: deliver with the QoS of the subscription, even if it was
+ *			published with a lower one
+ * @check_retain_source: a retained message is sent only if who published it might
+ *			still do so
  * @policy:		&enum kmqtt_policy of sessions that ask for none
  */
 struct kmqtt_limits {
 	u32 max_inflight_messages;
 	u32 max_queued_messages;
 	u64 max_queued_bytes;
+	u64 max_inflight_bytes;
 	u32 max_packet_size;
+	u32 message_size_limit;
 	u64 memory_limit;
 	u32 max_sessions;
 	u32 max_subscriptions;
@@ -54,6 +63,8 @@ struct kmqtt_limits {
 	u32 sys_interval;
 	bool retain_available;
 	bool queue_qos0_messages;
+	bool upgrade_outgoing_qos;
+	bool check_retain_source;
 	u8 policy;
 };
 

@@ -18,6 +18,7 @@
  * @from:	publisher, or NULL
  * @msg:	message
  * @wakes:	where wake-ups are held back, or NULL
+ * @qos:	highest QoS that it is delivered with
  * @waits:	the publisher waited until all that would block had room
  * @count:	sessions that it was for
  * @queued:	of them, those whose queue took it
@@ -35,6 +36,7 @@ struct kmqtt_route {
 	struct kmqtt_session *from;
 	struct kmqtt_msg *msg;
 	struct kmqtt_wakes *wakes;
+	u8 qos;
 	bool waits;
 	unsigned int count;
 	unsigned int queued;
@@ -102,7 +104,7 @@ static void kmqtt_route_push(struct kmqtt_route *r, const struct kmqtt_sub **sub
 		return;
 	}
 	for (i = 0; i < nr; i++) {
-		how.qos = max(how.qos, min(r->msg->qos, subs[i]->opts.qos));
+		how.qos = max(how.qos, min(r->qos, subs[i]->opts.qos));
 		how.retain |= subs[i]->opts.retain_as_published && r->msg->retain;
 		if (subs[i]->opts.sub_id) {
 			how.sub_id = subs[i]->opts.sub_id;
@@ -253,10 +255,22 @@ static struct kmqtt_session *kmqtt_route_ask(struct kmqtt_route *r)
  */
 struct kmqtt_publisher {
 	struct kmqtt_session *session;
-	const struct kmqtt_identity *who;
+	struct kmqtt_identity *who;
 	const struct kmqtt_port *port;
 	struct kmqtt_wakes *wakes;
 };
+
+/* rcu_read_lock() held. Return: who it is; NULL: another port has the session by now */
+static struct kmqtt_identity *kmqtt_publisher_who(const struct kmqtt_publisher *by)
+{
+	struct kmqtt_identity *who = by->who ?: rcu_dereference(by->session->who);
+
+	/* pairs with kmqtt_session_attach(): the port goes before its identity */
+	smp_rmb();
+	if (by->port && rcu_access_pointer(by->session->port) != by->port)
+		return NULL;
+	return who;
+}
 
 /* Return: 0, -EACCES, -ESTALE */
 static int kmqtt_publish_allowed(const struct kmqtt_publisher *by,
@@ -269,10 +283,8 @@ static int kmqtt_publish_allowed(const struct kmqtt_publisher *by,
 	if (likely(!rcu_access_pointer(acl->table)))
 		return 0;
 	rcu_read_lock();
-	who = by->who ?: rcu_dereference(by->session->who);
-	/* pairs with kmqtt_session_attach(): the port goes before its identity */
-	smp_rmb();
-	if (by->port && rcu_access_pointer(by->session->port) != by->port)
+	who = kmqtt_publisher_who(by);
+	if (!who)
 		ret = -ESTALE;
 	else if (!kmqtt_acl_check(acl, who, KMQTT_ACL_WRITE, kmqtt_msg_topic(msg),
 				  msg->topic_len))
@@ -300,10 +312,27 @@ static void kmqtt_publish_count(struct kmqtt_session *from, struct kmqtt_msg *ms
 	}
 }
 
+/* Who is to be remembered, with a reference; NULL: the switch; ERR_PTR(-ESTALE) */
+static struct kmqtt_identity *kmqtt_publisher_get(const struct kmqtt_publisher *by)
+{
+	struct kmqtt_identity *who = NULL;
+
+	if (!by->session)
+		return NULL;
+	rcu_read_lock();
+	do {
+		who = kmqtt_publisher_who(by);
+	} while (who && !refcount_inc_not_zero(&who->refs));
+	rcu_read_unlock();
+	return who ?: ERR_PTR(-ESTALE);
+}
+
 /* A retained message, before anyone is told. Return: 0; -EAGAIN; -errno */
-static int kmqtt_publish_retain(struct kmqtt_route *r, struct kmqtt_session **blocked)
+static int kmqtt_publish_retain(const struct kmqtt_publisher *by, struct kmqtt_route *r,
+				struct kmqtt_session **blocked)
 {
 	struct kmqtt_broker *b = r->msg->broker;
+	struct kmqtt_identity *who;
 	int ret;
 
 	if (r->hold) {
@@ -313,8 +342,13 @@ static int kmqtt_publish_retain(struct kmqtt_route *r, struct kmqtt_session **bl
 	}
 	if (!READ_ONCE(b->limits.retain_available))
 		return 0;
-	ret = kmqtt_retain_set(&b->retain, r->msg,
+	who = kmqtt_publisher_get(by);
+	if (IS_ERR(who))
+		return PTR_ERR(who);
+	ret = kmqtt_retain_set(&b->retain, r->msg, who,
 			       READ_ONCE(b->limits.max_retained_messages));
+	if (who)
+		kmqtt_identity_put(who);
 	return ret == -ENOSPC ? -ENOBUFS : ret;
 }
 
@@ -327,6 +361,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 		.from = by->session,
 		.msg = msg,
 		.wakes = by->wakes,
+		.qos = READ_ONCE(b->limits.upgrade_outgoing_qos) ? 2 : msg->qos,
 		.waits = blocked,
 		.hold = blocked && atomic_read(&b->blockers),
 		.subs = stack,
@@ -348,7 +383,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 	}
 	trace_kmqtt_publish(by->session, msg);
 	if (msg->retain) {
-		ret = kmqtt_publish_retain(&r, blocked);
+		ret = kmqtt_publish_retain(by, &r, blocked);
 		if (ret)
 			goto out;
 		r.hold = false;
@@ -392,7 +427,7 @@ int kmqtt_session_publish(struct kmqtt_session *s, const struct kmqtt_port *port
 				}, msg, blocked);
 }
 
-int kmqtt_publish_as(struct kmqtt_session *from, const struct kmqtt_identity *who,
+int kmqtt_publish_as(struct kmqtt_session *from, struct kmqtt_identity *who,
 		     struct kmqtt_msg *msg)
 {
 	return kmqtt_publish_by(&(struct kmqtt_publisher) { .session = from, .who = who },

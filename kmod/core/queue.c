@@ -233,6 +233,7 @@ void kmqtt_queue_drain(struct kmqtt_session *s, struct list_head *gone)
 	s->next_expiry = 0;
 	s->inflight_count = 0;
 	s->sent = 0;
+	s->sent_bytes = 0;
 }
 
 /* rcu_read_lock() held */
@@ -551,7 +552,7 @@ static void kmqtt_take_again(struct kmqtt_session *s, struct kmqtt_delivery *d)
 	} else {
 		kmqtt_delivery_share(d);
 	}
-	s->sent++;
+	kmqtt_window_count(s, ent, 1);
 	ent->unsent = false;
 	s->resend = list_is_last(&ent->link, &s->inflight) ?
 		    NULL : list_next_entry(ent, link);
@@ -702,7 +703,7 @@ static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d,
 		    (d->dup || d->kind == KMQTT_DELIVER_PUBREL)) {
 			s->resend = ent;
 			ent->unsent = true;
-			s->sent--;
+			kmqtt_window_count(s, ent, -1);
 			return false;
 		}
 		kmqtt_window_remove(s, ent);

@@ -98,7 +98,7 @@ static inline bool kmqtt_session_has_port(const struct kmqtt_session *session,
 void kmqtt_identity_put(struct kmqtt_identity *who);
 
 /** kmqtt_publish_as() - kmqtt_publish() by a session that was @who then */
-int kmqtt_publish_as(struct kmqtt_session *from, const struct kmqtt_identity *who,
+int kmqtt_publish_as(struct kmqtt_session *from, struct kmqtt_identity *who,
 		     struct kmqtt_msg *msg);
 
 /** kmqtt_queue_init() / kmqtt_queue_exit() - cache of entries, at module load */
@@ -175,6 +175,10 @@ void kmqtt_sub_ids_put(struct kmqtt_sub_ids *ids);
 
 /** kmqtt_window_room() - may one more QoS 1/2 delivery be sent? */
 bool kmqtt_window_room(const struct kmqtt_session *session);
+
+/** kmqtt_window_count() - one more, or less, is sent and not acknowledged (@n 1, -1) */
+void kmqtt_window_count(struct kmqtt_session *session, const struct kmqtt_qent *ent,
+			int n);
 
 /** kmqtt_window_add() - an entry that was taken; gives it its packet identifier */
 void kmqtt_window_add(struct kmqtt_session *session, struct kmqtt_qent *ent);

@@ -3,6 +3,7 @@
 #include <linux/err.h>
 #include <linux/sched.h>
 
+#include "core/acl.h"
 #include "core/message.h"
 #include "core/retain.h"
 
@@ -20,6 +21,15 @@ int kmqtt_retain_init(struct kmqtt_retain *store)
 	return kmqtt_trie_init(&store->trie);
 }
 
+static void kmqtt_retain_put_source(struct kmqtt_broker *broker, struct kmqtt_identity *source)
+{
+	if (!source || !refcount_dec_and_test(&source->refs))
+		return;
+	kmqtt_memory_uncharge(broker, kmqtt_identity_size(source));
+	kmqtt_identity_release(source);
+	kfree(source);
+}
+
 static bool kmqtt_retain_earlier(struct rb_node *a, const struct rb_node *b)
 {
 	return rb_entry(a, struct kmqtt_node, expiry_link)->msg->expires <
@@ -32,11 +42,38 @@ static void kmqtt_retain_count(struct kmqtt_retain *store, long n, s64 bytes)
 	WRITE_ONCE(store->bytes, store->bytes + bytes);
 }
 
-/* Hangs a message, whose reference is taken over, on a node without one. */
-static void kmqtt_retain_attach(struct kmqtt_retain *store,
-				struct kmqtt_node *node, struct kmqtt_msg *msg)
+/* Who publishes a message is seldom another one than who published the last. */
+static int kmqtt_retain_get_source(struct kmqtt_retain *store, struct kmqtt_broker *broker,
+				   const struct kmqtt_identity *who,
+				   struct kmqtt_identity **source)
 {
-	node->msg = msg;
+	struct kmqtt_identity *copy;
+
+	*source = NULL;
+	if (!who)
+		return 0;
+	if (!store->source || !kmqtt_identity_same(store->source, who)) {
+		if (!kmqtt_memory_charge(broker, kmqtt_identity_size(who)))
+			return -ENOSPC;
+		copy = kmqtt_identity_copy(who);
+		if (!copy) {
+			kmqtt_memory_uncharge(broker, kmqtt_identity_size(who));
+			return -ENOMEM;
+		}
+		kmqtt_retain_put_source(broker, store->source);
+		store->source = copy;
+	}
+	refcount_inc(&store->source->refs);
+	*source = store->source;
+	return 0;
+}
+
+/* Hangs a message on a node without one; takes over the reference to @source. */
+static void kmqtt_retain_attach(struct kmqtt_retain *store, struct kmqtt_node *node,
+				struct kmqtt_msg *msg, struct kmqtt_identity *source)
+{
+	node->msg = kmqtt_msg_get(msg);
+	node->source = source;
 	if (msg->expires)
 		rb_add_cached(&node->expiry_link, &store->by_expiry,
 			      kmqtt_retain_earlier);
@@ -50,6 +87,8 @@ static void kmqtt_retain_detach(struct kmqtt_retain *store,
 
 	if (msg->expires)
 		rb_erase_cached(&node->expiry_link, &store->by_expiry);
+	kmqtt_retain_put_source(msg->broker, node->source);
+	node->source = NULL;
 	node->msg = NULL;
 	kmqtt_retain_count(store, -1, -(s64)msg->size);
 	kmqtt_msg_put(msg);
@@ -74,6 +113,10 @@ static void kmqtt_retain_drop(struct kmqtt_retain *store,
 
 	kmqtt_retain_detach(store, node);
 	kmqtt_retain_put_node(store, broker, node);
+	if (!store->count) {
+		kmqtt_retain_put_source(broker, store->source);
+		store->source = NULL;
+	}
 }
 
 /*
@@ -119,41 +162,47 @@ static void kmqtt_retain_reap(struct kmqtt_retain *store)
 }
 
 static int kmqtt_retain_keep(struct kmqtt_retain *store, struct kmqtt_msg *msg,
-			     unsigned long max_count)
+			     const struct kmqtt_identity *who, unsigned long max_count)
 {
 	struct kmqtt_view topic = {
 		.data = kmqtt_msg_topic(msg), .len = msg->topic_len,
 	};
 	struct kmqtt_node *node = kmqtt_trie_find(&store->trie, topic);
+	struct kmqtt_identity *source;
+	bool there = node && node->msg;
+	int ret;
 
-	if (node && node->msg) {
-		if (msg->payload_len) {
-			kmqtt_retain_detach(store, node);
-			kmqtt_retain_attach(store, node, kmqtt_msg_get(msg));
-		} else {
+	if (!msg->payload_len) {
+		if (there)
 			kmqtt_retain_drop(store, node);
-		}
 		return 0;
 	}
-	if (!msg->payload_len)
-		return 0;
-	if (max_count && store->count >= max_count)
+	if (!there && max_count && store->count >= max_count)
 		return -ENOSPC;
-	node = kmqtt_retain_get_node(store, msg->broker, topic);
-	if (IS_ERR(node))
-		return PTR_ERR(node);
-	kmqtt_retain_attach(store, node, kmqtt_msg_get(msg));
+	ret = kmqtt_retain_get_source(store, msg->broker, who, &source);
+	if (ret)
+		return ret;
+	if (there) {
+		kmqtt_retain_detach(store, node);
+	} else {
+		node = kmqtt_retain_get_node(store, msg->broker, topic);
+		if (IS_ERR(node)) {
+			kmqtt_retain_put_source(msg->broker, source);
+			return PTR_ERR(node);
+		}
+	}
+	kmqtt_retain_attach(store, node, msg, source);
 	return 0;
 }
 
 int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
-		     unsigned long max_count)
+		     const struct kmqtt_identity *source, unsigned long max_count)
 {
 	int err;
 
 	mutex_lock(&store->lock);
 	kmqtt_retain_reap(store);
-	err = kmqtt_retain_keep(store, msg, max_count);
+	err = kmqtt_retain_keep(store, msg, source, max_count);
 	mutex_unlock(&store->lock);
 	return err;
 }
@@ -313,7 +362,7 @@ int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
 		if (kmqtt_retain_expired(node))
 			kmqtt_retain_drop(store, node);
 		else
-			ret = fn(ctx, node->msg);
+			ret = fn(ctx, node->msg, node->source);
 	}
 	mutex_unlock(&store->lock);
 	return ret;

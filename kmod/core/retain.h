@@ -15,6 +15,7 @@
 
 #include "core/trie.h"
 
+struct kmqtt_identity;
 struct kmqtt_msg;
 
 /**
@@ -23,6 +24,8 @@ struct kmqtt_msg;
  * @lock:	writers and walkers
  * @count:	messages, written under @lock, read anywhere
  * @bytes:	their sizes, without those of the nodes, likewise
+ * @source:	who published last, a copy that his messages share, under @lock; NULL
+ *		while there is no message
  * @by_expiry:	nodes whose message expires, the earliest first, under @lock
  */
 struct kmqtt_retain {
@@ -30,6 +33,7 @@ struct kmqtt_retain {
 	struct mutex lock; /* writers and walkers */
 	unsigned long count;
 	u64 bytes;
+	struct kmqtt_identity *source;
 	struct rb_root_cached by_expiry;
 };
 
@@ -44,21 +48,28 @@ void kmqtt_retain_destroy(struct kmqtt_retain *store);
  *	topic's (MQTT 5.0, 3.3.1.3)
  * @store:	the store
  * @msg:	the message; a reference of its own is taken
+ * @source:	who published it, of which a copy is kept; NULL: the switch itself
  * @max_count:	most messages to keep; 0: no limit
  *
  * Each call also drops a few that have expired (MQTT 5.0, 3.3.2.3.3), so that
  * they do not pile up where nobody walks.
  *
- * The nodes of its topic count against memory_limit, as the message does.
+ * The nodes of its topic and what is kept of @source count against memory_limit, as
+ * the message does.
  *
  * Process context, may sleep. Return: 0, -ENOMEM, -ENOSPC over @max_count or
  * memory_limit.
  */
 int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
-		     unsigned long max_count);
+		     const struct kmqtt_identity *source, unsigned long max_count);
 
-/** typedef kmqtt_retain_fn - may sleep; return: 0, or non-zero to stop the walk */
-typedef int (*kmqtt_retain_fn)(void *ctx, struct kmqtt_msg *msg);
+/**
+ * typedef kmqtt_retain_fn - a message that is there, and who published it or NULL
+ *
+ * May sleep. Return: 0, or non-zero to stop the walk.
+ */
+typedef int (*kmqtt_retain_fn)(void *ctx, struct kmqtt_msg *msg,
+			       const struct kmqtt_identity *source);
 
 /**
  * kmqtt_retain_walk() - all retained messages that match a filter

@@ -559,20 +559,35 @@ struct kmqtt_replay {
 	const struct kmqtt_sub_opts *opts;
 };
 
-static int kmqtt_session_replay(void *ctx, struct kmqtt_msg *msg)
+/* rcu_read_lock() held */
+static bool kmqtt_replay_allowed(struct kmqtt_session *s, const struct kmqtt_msg *msg,
+				 const struct kmqtt_identity *source)
+{
+	struct kmqtt_broker *b = s->broker;
+
+	if (source && READ_ONCE(b->limits.check_retain_source) &&
+	    !kmqtt_acl_check(&b->acl, source, KMQTT_ACL_WRITE,
+			     kmqtt_msg_topic(msg), msg->topic_len))
+		return false;
+	return kmqtt_acl_check(&b->acl, rcu_dereference(s->who), KMQTT_ACL_READ,
+			       kmqtt_msg_topic(msg), msg->topic_len);
+}
+
+static int kmqtt_session_replay(void *ctx, struct kmqtt_msg *msg,
+				const struct kmqtt_identity *source)
 {
 	struct kmqtt_replay *r = ctx;
+	struct kmqtt_broker *b = r->session->broker;
+	u8 most = READ_ONCE(b->limits.upgrade_outgoing_qos) ? 2 : msg->qos;
 	struct kmqtt_push how = {
 		.sub_id = r->opts->sub_id,
-		.qos = min(msg->qos, r->opts->qos),
+		.qos = min(most, r->opts->qos),
 		.retain = true,
 		.replay = true,
 	};
 
 	rcu_read_lock();
-	if (kmqtt_acl_check(&r->session->broker->acl,
-			    rcu_dereference(r->session->who), KMQTT_ACL_READ,
-			    kmqtt_msg_topic(msg), msg->topic_len))
+	if (kmqtt_replay_allowed(r->session, msg, source))
 		kmqtt_queue_push(r->session, msg, &how);
 	rcu_read_unlock();
 	return READ_ONCE(r->session->dead);

@@ -278,6 +278,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @last_id:	number of the last delivery
  * @last_packet_id: packet identifier given last
  * @sent:	QoS 1/2 deliveries on this connection that are not acknowledged
+ * @sent_bytes:	their sizes
  * @send_quota:	how many QoS 1/2 deliveries may be in flight: max_inflight, or the
  *		peer's receive maximum if that is less (MQTT 5.0, 4.9)
  * @peer_quota:	the peer's receive maximum
@@ -335,6 +336,7 @@ struct kmqtt_session {
 	u16 send_quota;
 	u16 peer_quota;
 	u32 sent;
+	u64 sent_bytes;
 	u32 rx_qos2_count;
 	struct xarray rx_qos2;
 	struct kmqtt_will *will;

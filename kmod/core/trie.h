@@ -22,6 +22,7 @@
 
 #include "proto/topic.h"
 
+struct kmqtt_identity;
 struct kmqtt_msg;
 
 /**
@@ -38,6 +39,7 @@ struct kmqtt_msg;
  * @local_subs:	the subscription tree's: subscriptions by sessions that are no
  *		uplinks, shared ones too; for watches
  * @msg:	the retained store's: the retained message
+ * @source:	the retained store's: who published it, a reference, or NULL
  * @expiry_link: the retained store's: in store->by_expiry if the message expires
  * @users:	subscriptions, message and children that keep it, under the
  *		writer's lock
@@ -60,6 +62,7 @@ struct kmqtt_node {
 		};
 		struct {
 			struct kmqtt_msg *msg;
+			struct kmqtt_identity *source;
 			struct rb_node expiry_link;
 		};
 	};

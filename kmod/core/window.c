@@ -24,7 +24,16 @@ static u64 kmqtt_window_key(const struct kmqtt_session *s,
 
 bool kmqtt_window_room(const struct kmqtt_session *s)
 {
-	return s->sent < min_t(u32, s->send_quota, U16_MAX - KMQTT_WINDOW_SPARE);
+	u64 max_bytes = READ_ONCE(s->broker->limits.max_inflight_bytes);
+
+	return s->sent < min_t(u32, s->send_quota, U16_MAX - KMQTT_WINDOW_SPARE) &&
+	       (!max_bytes || s->sent_bytes < max_bytes);
+}
+
+void kmqtt_window_count(struct kmqtt_session *s, const struct kmqtt_qent *ent, int n)
+{
+	s->sent += n;
+	s->sent_bytes += n * (s64)ent->msg->size;
 }
 
 struct kmqtt_qent *kmqtt_window_find(struct kmqtt_session *s, u64 key)
@@ -82,14 +91,14 @@ void kmqtt_window_add(struct kmqtt_session *s, struct kmqtt_qent *ent)
 	list_add_tail(&ent->link, &s->inflight);
 	ent->state = KMQTT_QENT_SENT;
 	s->inflight_count++;
-	s->sent++;
+	kmqtt_window_count(s, ent, 1);
 }
 
 void kmqtt_window_remove(struct kmqtt_session *s, struct kmqtt_qent *ent)
 {
 	lockdep_assert_held(&s->lock);
 	if (!ent->unsent)
-		s->sent--;
+		kmqtt_window_count(s, ent, -1);
 	ent->unsent = false;
 	if (s->resend == ent)
 		s->resend = list_is_last(&ent->link, &s->inflight) ?
@@ -304,6 +313,7 @@ void kmqtt_session_resume(struct kmqtt_session *s, const struct kmqtt_port *port
 		s->resend = list_first_entry_or_null(&s->inflight,
 						     struct kmqtt_qent, link);
 		s->sent = 0;
+		s->sent_bytes = 0;
 		spin_unlock(&s->lock);
 		return;
 	}
@@ -319,6 +329,7 @@ void kmqtt_session_resume(struct kmqtt_session *s, const struct kmqtt_port *port
 	}
 	kmqtt_window_requeue(s, false);
 	s->sent = 0;
+	s->sent_bytes = 0;
 	spin_unlock(&s->lock);
 	kmqtt_qent_free_list(&gone);
 }

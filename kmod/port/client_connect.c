@@ -369,6 +369,7 @@ static int kmqtt_client_check(struct kmqtt_client *c, struct kmqtt_greeting *g)
 /* What this listener does not allow. Return: 0 or a reason code */
 static int kmqtt_connect_judge(struct kmqtt_client *c, const struct kmqtt_connect *connect)
 {
+	u32 most = READ_ONCE(c->x.conn.broker->limits.message_size_limit);
 	const struct kmqtt_listener_conf *conf = c->conf;
 
 	if (!(conf->protocols & KMQTT_PROTOCOL_BIT(connect->version))) {
@@ -383,6 +384,9 @@ static int kmqtt_connect_judge(struct kmqtt_client *c, const struct kmqtt_connec
 	    (!connect->keep_alive || connect->keep_alive > conf->max_keepalive)) {
 		return KMQTT_RC_CLIENT_ID_NOT_VALID;	/* as Mosquitto: 3.x has no word for it */
 	}
+	if (connect->will.topic.data && most && connect->will.payload.len > most)
+		return connect->version == KMQTT_V5 ? KMQTT_RC_PACKET_TOO_LARGE :
+						      KMQTT_RC_NOT_AUTHORIZED;
 	if (connect->will.topic.data && connect->will.qos > conf->max_qos)
 		return KMQTT_RC_QOS_NOT_SUPPORTED;
 	if (connect->will.topic.data && kmqtt_client_topic_reserved(connect->will.topic)) {

@@ -100,8 +100,14 @@ static struct kmqtt_msg *kmqtt_client_msg(struct kmqtt_client *c,
 					  const struct kmqtt_publish *pub,
 					  struct kmqtt_view topic)
 {
+	u32 most = READ_ONCE(c->x.conn.broker->limits.message_size_limit);
 	int ret;
 
+	if (most && pub->payload.len > most) {
+		kmqtt_stats_add(c->x.conn.broker->stats, KMQTT_STAT_MESSAGES_DENIED, 1);
+		c->x.pub.reason = KMQTT_RC_IMPLEMENTATION_SPECIFIC;
+		return NULL;
+	}
 	if (kmqtt_client_topic_reserved(topic)) {
 		kmqtt_stats_add(c->x.conn.broker->stats, KMQTT_STAT_MESSAGES_DENIED, 1);
 		c->x.pub.reason = KMQTT_RC_NOT_AUTHORIZED;

@@ -65,7 +65,8 @@ static int kmqtt_nl_put_retained(struct sk_buff *skb, const struct kmqtt_msg *m)
 	return 0;
 }
 
-static int kmqtt_nl_dump_retained(void *arg, struct kmqtt_msg *m)
+static int kmqtt_nl_dump_retained(void *arg, struct kmqtt_msg *m,
+				  const struct kmqtt_identity *source)
 {
 	struct kmqtt_nl_retained_walk *walk = arg;
 	struct kmqtt_nl_retained_ctx *ctx = (void *)walk->cb->ctx;

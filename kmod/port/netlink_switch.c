@@ -20,6 +20,10 @@ static int kmqtt_nl_put_limits(struct sk_buff *skb, struct kmqtt_broker *b)
 			      READ_ONCE(l->max_queued_bytes), KMQTT_A_SWITCH_PAD) ||
 	    nla_put_u32(skb, KMQTT_A_SWITCH_MAX_PACKET_SIZE,
 			READ_ONCE(l->max_packet_size)) ||
+	    nla_put_u64_64bit(skb, KMQTT_A_SWITCH_MAX_INFLIGHT_BYTES,
+			      READ_ONCE(l->max_inflight_bytes), KMQTT_A_SWITCH_PAD) ||
+	    nla_put_u32(skb, KMQTT_A_SWITCH_MESSAGE_SIZE_LIMIT,
+			READ_ONCE(l->message_size_limit)) ||
 	    nla_put_u64_64bit(skb, KMQTT_A_SWITCH_MEMORY_LIMIT,
 			      READ_ONCE(l->memory_limit), KMQTT_A_SWITCH_PAD) ||
 	    nla_put_u32(skb, KMQTT_A_SWITCH_MAX_SESSIONS,
@@ -35,6 +39,10 @@ static int kmqtt_nl_put_limits(struct sk_buff *skb, struct kmqtt_broker *b)
 		       READ_ONCE(l->retain_available)) ||
 	    nla_put_u8(skb, KMQTT_A_SWITCH_QUEUE_QOS0_MESSAGES,
 		       READ_ONCE(l->queue_qos0_messages)) ||
+	    nla_put_u8(skb, KMQTT_A_SWITCH_UPGRADE_OUTGOING_QOS,
+		       READ_ONCE(l->upgrade_outgoing_qos)) ||
+	    nla_put_u8(skb, KMQTT_A_SWITCH_CHECK_RETAIN_SOURCE,
+		       READ_ONCE(l->check_retain_source)) ||
 	    nla_put_u32(skb, KMQTT_A_SWITCH_QUEUE_POLICY, READ_ONCE(l->policy)) ||
 	    nla_put_u8(skb, KMQTT_A_SWITCH_ACL_DEFAULT,
 		       READ_ONCE(b->acl.default_allow)))
@@ -98,6 +106,12 @@ static void kmqtt_nl_get_limits(struct nlattr **attrs, struct kmqtt_limits *l)
 	a = attrs[KMQTT_A_SWITCH_MAX_PACKET_SIZE];
 	if (a)
 		l->max_packet_size = nla_get_u32(a);
+	a = attrs[KMQTT_A_SWITCH_MAX_INFLIGHT_BYTES];
+	if (a)
+		l->max_inflight_bytes = nla_get_u64(a);
+	a = attrs[KMQTT_A_SWITCH_MESSAGE_SIZE_LIMIT];
+	if (a)
+		l->message_size_limit = nla_get_u32(a);
 	a = attrs[KMQTT_A_SWITCH_MEMORY_LIMIT];
 	if (a)
 		l->memory_limit = nla_get_u64(a);
@@ -122,6 +136,12 @@ static void kmqtt_nl_get_limits(struct nlattr **attrs, struct kmqtt_limits *l)
 	a = attrs[KMQTT_A_SWITCH_QUEUE_QOS0_MESSAGES];
 	if (a)
 		l->queue_qos0_messages = nla_get_u8(a);
+	a = attrs[KMQTT_A_SWITCH_UPGRADE_OUTGOING_QOS];
+	if (a)
+		l->upgrade_outgoing_qos = nla_get_u8(a);
+	a = attrs[KMQTT_A_SWITCH_CHECK_RETAIN_SOURCE];
+	if (a)
+		l->check_retain_source = nla_get_u8(a);
 	a = attrs[KMQTT_A_SWITCH_QUEUE_POLICY];
 	if (a)
 		l->policy = nla_get_u32(a);

@@ -15,7 +15,8 @@
 #include "core/retain.h"
 #include "port/uplink_priv.h"
 
-static int kmqtt_link_same(void *ctx, struct kmqtt_msg *old)
+static int kmqtt_link_same(void *ctx, struct kmqtt_msg *old,
+			   const struct kmqtt_identity *source)
 {
 	const struct kmqtt_msg *msg = ctx;
 

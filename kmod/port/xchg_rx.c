@@ -135,12 +135,13 @@ static void kmqtt_xchg_result(struct kmqtt_inpub *pub, int error)
 
 /*
  * In 3.x a server has no way to say no but to close the connection, and must not
- * acknowledge what it has no room for (3.1.1, 4.8). What is not permitted it may.
+ * acknowledge what it has no room for (3.1.1, 4.8): that may come again. What it
+ * would not take then either, it may.
  */
 static bool kmqtt_xchg_unanswerable(const struct kmqtt_xchg *x)
 {
 	return x->server && x->conn.version != KMQTT_V5 && x->pub.qos &&
-	       x->pub.reason >= 0x80 && x->pub.reason != KMQTT_RC_NOT_AUTHORIZED;
+	       x->pub.reason == KMQTT_RC_QUOTA_EXCEEDED;
 }
 
 /* Said only when the message is where it belongs. */

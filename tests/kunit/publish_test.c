@@ -187,6 +187,30 @@ static void retained_qos_is_the_lower(struct kunit *test)
 	kmqtt_delivery_put(&d);
 }
 
+/* upgrade_outgoing_qos: the subscription's QoS, whatever the publisher's was. */
+static void qos_is_upgraded(struct kunit *test)
+{
+	struct kmqtt_peer *high = local(test, "high"), *low = local(test, "low");
+	struct kmqtt_delivery d;
+
+	kmqtt_kunit_broker(test)->limits.upgrade_outgoing_qos = true;
+	kmqtt_peer_subscribe(test, high, "t", 2, 0);
+	kmqtt_peer_subscribe(test, low, "t", 0, 0);
+	publish_retained(test, "t", "x", 0);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(high, &d), 1);
+	KUNIT_EXPECT_EQ(test, d.qos, 2);
+	kmqtt_delivery_put(&d);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(low, &d), 1);
+	KUNIT_EXPECT_EQ(test, d.qos, 0);
+	kmqtt_delivery_put(&d);
+	/* what is retained too */
+	kmqtt_peer_subscribe(test, high, "t", 1, 0);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(high, &d), 1);
+	KUNIT_EXPECT_EQ(test, d.qos, 1);
+	KUNIT_EXPECT_TRUE(test, d.retain);
+	kmqtt_delivery_put(&d);
+}
+
 static void retained_limits(struct kunit *test)
 {
 	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
@@ -262,6 +286,78 @@ static void rules_look_into_one_share(struct kunit *test)
 						      TEXT("$share/a/$share/b/x"), &opts), 0);
 	KUNIT_EXPECT_EQ(test, kmqtt_peer_publish(test, NULL, "$share/b/x", "1", 1), 1);
 	kmqtt_peer_expect(test, peer, "1");
+}
+
+static int retain_by(struct kunit *test, struct kmqtt_peer *peer, const char *topic,
+		     const char *payload)
+{
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, payload, 1, true);
+	int ret = kmqtt_session_publish(peer->s, &peer->port, msg, NULL, NULL);
+
+	kmqtt_msg_put(msg);
+	return ret;
+}
+
+/* check_retain_source: what somebody may not publish any more is not sent any more. */
+static void retained_message_of_who_may_not(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *one = local(test, "one"), *two = local(test, "two");
+	struct kmqtt_peer *reader = local(test, "reader");
+
+	retain_by(test, one, "a/1", "1");
+	retain_by(test, one, "a/2", "2");
+	retain_by(test, two, "a/3", "3");
+	publish_retained(test, "a/4", "4", 1);
+	/* the messages outlive their publishers, and what is kept of them is shared */
+	kmqtt_session_kill(one->s, 0x98);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory),
+			(s64)(b->retain.bytes + b->retain.trie.bytes) +
+			2 * (s64)kmqtt_identity_size(b->retain.source));
+	deny_client(test, KMQTT_ACL_WRITE, "a/1", "one");
+	deny_client(test, KMQTT_ACL_WRITE, "a/3", "one");
+	kmqtt_peer_subscribe(test, reader, "a/#", 1, 0);
+	kmqtt_peer_expect(test, reader, "2");
+	kmqtt_peer_expect(test, reader, "3");
+	kmqtt_peer_expect(test, reader, "4");
+	kmqtt_peer_expect_none(test, reader);
+
+	/* another one publishes it, and it is his */
+	KUNIT_EXPECT_EQ(test, retain_by(test, two, "a/1", "5"), 1);
+	kmqtt_peer_expect(test, reader, "5");
+	kmqtt_peer_subscribe(test, reader, "a/1", 1, 0);
+	kmqtt_peer_expect(test, reader, "5");
+	deny_client(test, KMQTT_ACL_WRITE, "a/1", "two");
+	kmqtt_peer_subscribe(test, reader, "a/1", 1, 0);
+	kmqtt_peer_expect_none(test, reader);
+	b->limits.check_retain_source = false;
+	kmqtt_peer_subscribe(test, reader, "a/1", 1, 0);
+	kmqtt_peer_expect(test, reader, "5");
+}
+
+/* What is kept of a publisher counts as memory, or the message is not kept. */
+static void retained_source_counts_as_memory(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *peer = kmqtt_peer_alloc(test);
+	const struct kmqtt_session_params params = {
+		.name = "long", .kind = KMQTT_KIND_REMOTE,
+	};
+	char *user = kunit_kzalloc(test, 60001, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	memset(user, 'u', 60000);
+	peer->user = user;
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, &params), 0);
+	b->limits.memory_limit = 50000;
+	KUNIT_EXPECT_EQ(test, retain_by(test, peer, "a", "1"), -ENOBUFS);
+	KUNIT_EXPECT_EQ(test, b->retain.count, 0);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), 0);
+	b->limits.memory_limit = 100000;
+	KUNIT_EXPECT_EQ(test, retain_by(test, peer, "a", "1"), 0);
+	KUNIT_EXPECT_GT(test, percpu_counter_sum(&b->memory), 60000);
+	KUNIT_EXPECT_EQ(test, retain_by(test, peer, "b", "1"), 0);
+	KUNIT_EXPECT_LT(test, percpu_counter_sum(&b->memory), 65000);
 }
 
 /* Who may not read a message does not take it away from his group. */
@@ -425,9 +521,12 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(nobody_gets_his_own_back),
 	KUNIT_CASE(retain_flag_and_handling),
 	KUNIT_CASE(retained_qos_is_the_lower),
+	KUNIT_CASE(qos_is_upgraded),
 	KUNIT_CASE(retained_limits),
 	KUNIT_CASE(rules_are_kept),
 	KUNIT_CASE(rules_look_into_one_share),
+	KUNIT_CASE(retained_message_of_who_may_not),
+	KUNIT_CASE(retained_source_counts_as_memory),
 	KUNIT_CASE(group_skips_who_may_not_read),
 	KUNIT_CASE(denials_are_told_once_a_second),
 	KUNIT_CASE(counters_count),

@@ -28,7 +28,7 @@ static int set(struct kunit *test, const char *topic, const char *payload,
 	       unsigned long max_count)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, payload, 1, true);
-	int ret = kmqtt_retain_set(store_of(test), msg, max_count);
+	int ret = kmqtt_retain_set(store_of(test), msg, NULL, max_count);
 
 	kmqtt_msg_put(msg);
 	return ret;
@@ -40,11 +40,11 @@ static void set_expiring(struct kunit *test, const char *topic, s64 in)
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, "x", 1, true);
 
 	msg->expires = ktime_get_boottime_seconds() + in;
-	KUNIT_ASSERT_EQ(test, kmqtt_retain_set(store_of(test), msg, 0), 0);
+	KUNIT_ASSERT_EQ(test, kmqtt_retain_set(store_of(test), msg, NULL, 0), 0);
 	kmqtt_msg_put(msg);
 }
 
-static int note_topic(void *ctx, struct kmqtt_msg *msg)
+static int note_topic(void *ctx, struct kmqtt_msg *msg, const struct kmqtt_identity *source)
 {
 	struct walk_log *log = ctx;
 

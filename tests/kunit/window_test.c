@@ -80,6 +80,47 @@ static void qos1_window(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, peer->s->inflight_count, 1);
 }
 
+/* max_inflight_bytes: what does not fit waits, but one is always sent. */
+static void window_has_a_limit_in_bytes(struct kunit *test)
+{
+	struct kmqtt_limits *limits = &kmqtt_kunit_broker(test)->limits;
+	struct kmqtt_peer *peer = client(test, 10);
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "1", 1, false);
+	u32 size = msg->size;
+	u16 one;
+
+	kmqtt_msg_put(msg);
+	limits->max_inflight_bytes = 1;
+	publish(test, "1", 1);
+	publish(test, "2", 2);
+	publish(test, "3", 1);
+	one = take(test, peer, "1", false);
+	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(peer->s, &peer->port));
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, one, 0), 0);
+	take(test, peer, "2", false);
+	kmqtt_peer_expect_none(test, peer);
+	limits->max_inflight_bytes = 2 * size;
+	take(test, peer, "3", false);
+	publish(test, "4", 1);
+	kmqtt_peer_expect_none(test, peer);
+
+	/* on a new connection nothing has been sent */
+	limits->max_inflight_bytes = size;
+	kmqtt_session_resume(peer->s, &peer->port, 10, true);
+	KUNIT_EXPECT_EQ(test, peer->s->sent_bytes, 0);
+	one = take(test, peer, "2", true);
+	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(peer->s, &peer->port, one, 0x80), 0);
+	one = take(test, peer, "3", true);
+	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, one, 0), 0);
+	one = take(test, peer, "4", false);
+	KUNIT_EXPECT_EQ(test, peer->s->sent_bytes, size);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, one, 0), 0);
+	KUNIT_EXPECT_EQ(test, peer->s->sent_bytes, 0);
+}
+
 static void qos2_handshake(struct kunit *test)
 {
 	struct kmqtt_peer *peer = client(test, 2);
@@ -549,6 +590,7 @@ static void late_untake(struct kunit *test)
 
 static struct kunit_case window_cases[] = {
 	KUNIT_CASE(qos1_window),
+	KUNIT_CASE(window_has_a_limit_in_bytes),
 	KUNIT_CASE(qos2_handshake),
 	KUNIT_CASE(qos2_late_refusal),
 	KUNIT_CASE(packet_ids_skip_what_is_used),

@@ -33,8 +33,10 @@ from kmqtt_dev import libc
 MOSQUITTO = os.environ.get("KMQTT_TEST_BROKER") == "mosquitto"
 
 # Settings of the switch; all others are the listener's.
-SWITCH = {"max_inflight_messages", "max_queued_messages", "max_queued_bytes", "retain_available",
-          "persistent_client_expiration", "queue_qos0_messages", "acl_default", "memory_limit"}
+SWITCH = {"max_inflight_messages", "max_inflight_bytes", "max_queued_messages", "max_queued_bytes",
+          "message_size_limit", "retain_available", "check_retain_source",
+          "persistent_client_expiration", "queue_qos0_messages", "upgrade_outgoing_qos",
+          "acl_default", "memory_limit"}
 
 
 def text(value):

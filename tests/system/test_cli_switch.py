@@ -14,9 +14,11 @@ from kmqtt_dev import RETAIN
 
 LIMITS = {
     "max_inflight_messages": (20, 5),
+    "max_inflight_bytes": (0, 6000000000),
     "max_queued_messages": (1000, 7),
     "max_queued_bytes": (0, 5000000000),
     "max_packet_size": (2000000, 4096),
+    "message_size_limit": (0, 4000),
     "memory_limit": (None, 6000000000),
     "max_sessions": (0, 8),
     "max_subscriptions": (0, 9),
@@ -25,6 +27,8 @@ LIMITS = {
     "sys_interval": (10, 33),
     "retain_available": (True, False),
     "queue_qos0_messages": (False, True),
+    "upgrade_outgoing_qos": (False, True),
+    "check_retain_source": (True, False),
     "queue_policy": ("drop-newest", "keep-latest"),
     "acl_default": ("deny", "allow"),
 }

@@ -13,7 +13,9 @@ from kmqtt_nl import NLM_F_ACK, NLM_F_DUMP, SPEC_KMQTT, NlError, attribute, enco
 LIMITS = {"max_inflight_messages": 7, "max_queued_messages": 11, "max_queued_bytes": 1 << 33,
           "max_packet_size": 65536, "memory_limit": 1 << 34, "max_sessions": 1000,
           "max_subscriptions": 13, "max_retained_messages": 17,
-          "persistent_client_expiration": 19, "sys_interval": 21, "retain_available": 0, "queue_qos0_messages": 1,
+          "persistent_client_expiration": 19, "sys_interval": 21, "retain_available": 0,
+          "queue_qos0_messages": 1, "max_inflight_bytes": 1 << 33, "message_size_limit": 23,
+          "upgrade_outgoing_qos": 1, "check_retain_source": 0,
           "queue_policy": 3, "acl_default": 1}
 
 
@@ -31,7 +33,9 @@ def test_defaults(nl):
     assert switch["max_queued_messages"] == 1000
     assert switch["max_packet_size"] == 2000000
     assert switch["persistent_client_expiration"] == 0xffffffff
-    assert switch["retain_available"] == 1
+    assert switch["retain_available"] == switch["check_retain_source"] == 1
+    assert switch["max_inflight_bytes"] == switch["message_size_limit"] == 0
+    assert switch["upgrade_outgoing_qos"] == switch["queue_qos0_messages"] == 0
     assert switch["queue_policy"] == SPEC_KMQTT.value("policy", "drop-newest")
     assert switch["memory_limit"] > 0
     assert switch["abi"] == 1
@@ -57,6 +61,7 @@ def test_set_all(nl):
 @pytest.mark.parametrize("key, value", [
     ("max_inflight_messages", 0), ("max_inflight_messages", 65536), ("max_packet_size", 19),
     ("max_packet_size", 268435461), ("retain_available", 2), ("queue_qos0_messages", 2),
+    ("upgrade_outgoing_qos", 2), ("check_retain_source", 2),
     ("queue_policy", 0), ("queue_policy", 5), ("acl_default", 2)])
 def test_set_none(nl, key, value):
     """One that is wrong, and none is set; the refusal says which it was."""

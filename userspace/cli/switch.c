@@ -18,9 +18,11 @@ static const char set_usage[] =
 	"Usage: kmqtt set KEY VALUE [ KEY VALUE ]...\n"
 	"Sets limits, all or none. KEY is as in mosquitto.conf:\n"
 	"  max_inflight_messages N         QoS 1 and 2 in flight per session, 1 to 65535\n"
+	"  max_inflight_bytes N            their bytes; 0: no limit\n"
 	"  max_queued_messages N           waiting messages per session; 0: no limit\n"
 	"  max_queued_bytes N              their bytes; 0: no limit\n"
 	"  max_packet_size N               largest MQTT packet, in bytes\n"
+	"  message_size_limit N            largest payload from an MQTT client; 0: no limit\n"
 	"  memory_limit N                  bytes of all messages; 0: no limit\n"
 	"  max_sessions N                  0: no limit\n"
 	"  max_subscriptions N             of one session; 0: no limit\n"
@@ -31,6 +33,9 @@ static const char set_usage[] =
 	"                                  $SYS/broker; 0: nothing is\n"
 	"  retain_available on|off\n"
 	"  queue_qos0_messages on|off      for sessions that are not online\n"
+	"  upgrade_outgoing_qos on|off     deliver with the QoS of the subscription\n"
+	"  check_retain_source on|off      retained messages only of who may still publish\n"
+	"                                  them\n"
 	"  queue_policy P                  drop-newest, drop-oldest, keep-latest, block\n"
 	"  acl_default allow|deny          when there are rules and none matches\n";
 
@@ -46,12 +51,16 @@ static const struct field fields[] = {
 	FIELD(A(MEMORY), UINT, 1, false, "memory", "memory"),
 	FIELD(A(MAX_INFLIGHT_MESSAGES), UINT, 2, false, "max_inflight_messages",
 	      "max_inflight_messages"),
+	FIELD(A(MAX_INFLIGHT_BYTES), LIMIT, 2, false, "max_inflight_bytes",
+	      "max_inflight_bytes"),
 	FIELD(A(MAX_QUEUED_MESSAGES), LIMIT, 2, false, "max_queued_messages",
 	      "max_queued_messages"),
 	FIELD(A(MAX_QUEUED_BYTES), LIMIT, 2, false, "max_queued_bytes",
 	      "max_queued_bytes"),
 	FIELD(A(MAX_PACKET_SIZE), UINT, 3, false, "max_packet_size",
 	      "max_packet_size"),
+	FIELD(A(MESSAGE_SIZE_LIMIT), LIMIT, 3, false, "message_size_limit",
+	      "message_size_limit"),
 	FIELD(A(MEMORY_LIMIT), LIMIT, 3, false, "memory_limit", "memory_limit"),
 	FIELD(A(MAX_SESSIONS), LIMIT, 4, false, "max_sessions", "max_sessions"),
 	FIELD(A(MAX_SUBSCRIPTIONS), LIMIT, 4, false, "max_subscriptions",
@@ -61,21 +70,27 @@ static const struct field fields[] = {
 	FIELD(A(PERSISTENT_CLIENT_EXPIRATION), NEVER, 5, false,
 	      "persistent_client_expiration", "persistent_client_expiration"),
 	FIELD(A(SYS_INTERVAL), UINT, 5, false, "sys_interval", "sys_interval"),
-	FIELD(A(RETAIN_AVAILABLE), BOOL, 5, false, "retain_available",
+	FIELD(A(RETAIN_AVAILABLE), BOOL, 6, false, "retain_available",
 	      "retain_available"),
-	FIELD(A(QUEUE_QOS0_MESSAGES), BOOL, 5, false, "queue_qos0_messages",
+	FIELD(A(CHECK_RETAIN_SOURCE), BOOL, 6, false, "check_retain_source",
+	      "check_retain_source"),
+	FIELD(A(QUEUE_QOS0_MESSAGES), BOOL, 6, false, "queue_qos0_messages",
 	      "queue_qos0_messages"),
-	FIELD(A(QUEUE_POLICY), CHOICE, 6, false, "queue_policy", "queue_policy",
+	FIELD(A(UPGRADE_OUTGOING_QOS), BOOL, 6, false, "upgrade_outgoing_qos",
+	      "upgrade_outgoing_qos"),
+	FIELD(A(QUEUE_POLICY), CHOICE, 7, false, "queue_policy", "queue_policy",
 	      .words = &words_policy),
-	FIELD(A(ACL_DEFAULT), CHOICE, 6, false, "acl_default", "acl_default",
+	FIELD(A(ACL_DEFAULT), CHOICE, 7, false, "acl_default", "acl_default",
 	      .words = &words_allow),
 };
 
 static const struct param params[] = {
 	PARAM("max_inflight_messages", A(MAX_INFLIGHT_MESSAGES), U32),
+	PARAM("max_inflight_bytes", A(MAX_INFLIGHT_BYTES), U64),
 	PARAM("max_queued_messages", A(MAX_QUEUED_MESSAGES), U32),
 	PARAM("max_queued_bytes", A(MAX_QUEUED_BYTES), U64),
 	PARAM("max_packet_size", A(MAX_PACKET_SIZE), U32),
+	PARAM("message_size_limit", A(MESSAGE_SIZE_LIMIT), U32),
 	PARAM("memory_limit", A(MEMORY_LIMIT), U64),
 	PARAM("max_sessions", A(MAX_SESSIONS), U32),
 	PARAM("max_subscriptions", A(MAX_SUBSCRIPTIONS), U32),
@@ -85,6 +100,8 @@ static const struct param params[] = {
 	PARAM("sys_interval", A(SYS_INTERVAL), U32),
 	PARAM("retain_available", A(RETAIN_AVAILABLE), BOOL),
 	PARAM("queue_qos0_messages", A(QUEUE_QOS0_MESSAGES), BOOL),
+	PARAM("upgrade_outgoing_qos", A(UPGRADE_OUTGOING_QOS), BOOL),
+	PARAM("check_retain_source", A(CHECK_RETAIN_SOURCE), BOOL),
 	PARAM("queue_policy", A(QUEUE_POLICY), CHOICE, .words = &words_policy),
 	PARAM("acl_default", A(ACL_DEFAULT), CHOICE8, .words = &words_allow),
 };

@@ -84,7 +84,7 @@ const struct nla_policy kmqtt_user_entry_nl_policy[KMQTT_A_USER_ENTRY_HASH + 1] 
 };
 
 /* KMQTT_CMD_SWITCH_SET - do */
-static const struct nla_policy kmqtt_switch_set_nl_policy[KMQTT_A_SWITCH_ACL_DEFAULT + 1] = {
+static const struct nla_policy kmqtt_switch_set_nl_policy[KMQTT_A_SWITCH_CHECK_RETAIN_SOURCE + 1] = {
 	[KMQTT_A_SWITCH_MAX_INFLIGHT_MESSAGES] = NLA_POLICY_FULL_RANGE(NLA_U32, &kmqtt_a_switch_max_inflight_messages_range),
 	[KMQTT_A_SWITCH_MAX_QUEUED_MESSAGES] = { .type = NLA_U32, },
 	[KMQTT_A_SWITCH_MAX_QUEUED_BYTES] = { .type = NLA_U64, },
@@ -99,6 +99,10 @@ static const struct nla_policy kmqtt_switch_set_nl_policy[KMQTT_A_SWITCH_ACL_DEF
 	[KMQTT_A_SWITCH_QUEUE_QOS0_MESSAGES] = NLA_POLICY_MAX(NLA_U8, 1),
 	[KMQTT_A_SWITCH_QUEUE_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 4),
 	[KMQTT_A_SWITCH_ACL_DEFAULT] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_SWITCH_MAX_INFLIGHT_BYTES] = { .type = NLA_U64, },
+	[KMQTT_A_SWITCH_MESSAGE_SIZE_LIMIT] = { .type = NLA_U32, },
+	[KMQTT_A_SWITCH_UPGRADE_OUTGOING_QOS] = NLA_POLICY_MAX(NLA_U8, 1),
+	[KMQTT_A_SWITCH_CHECK_RETAIN_SOURCE] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* KMQTT_CMD_UPLINK_NEW - do */
@@ -396,7 +400,7 @@ static const struct genl_split_ops kmqtt_nl_ops[] = {
 		.cmd		= KMQTT_CMD_SWITCH_SET,
 		.doit		= kmqtt_nl_switch_set_doit,
 		.policy		= kmqtt_switch_set_nl_policy,
-		.maxattr	= KMQTT_A_SWITCH_ACL_DEFAULT,
+		.maxattr	= KMQTT_A_SWITCH_CHECK_RETAIN_SOURCE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
