@@ -95,7 +95,7 @@ static void auth_pbkdf2_stops(struct kunit *test)
 	crypto_free_shash(hmac);
 }
 
-/* Lines of a file that mosquitto_passwd 2.0.11 made, with their passwords; the last one is of 1.6. */
+/* Lines of a file of mosquitto_passwd 2.0.11, with their passwords; the last one is of 1.6. */
 static const struct {
 	const char *name;
 	const char *password;
