@@ -42,6 +42,25 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "broker(**settings): the settings of the fixture broker")
 
 
+def pytest_collection_modifyitems(config, items):
+    """$KMQTT_TEST_SHARE: I/N, the I-th of the N parts in which the tests are run."""
+    share = os.environ.get("KMQTT_TEST_SHARE")
+    if share:
+        this, parts = map(int, share.split("/"))
+        others = [item for i, item in enumerate(items) if i % parts != this % parts]
+        items[:] = [item for i, item in enumerate(items) if i % parts == this % parts]
+        config.hook.pytest_deselected(items=others)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    """A failure is told at once: a machine that hangs later tells no more."""
+    if report.failed:
+        said = str(report.longrepr).strip().splitlines()
+        print(f"\nFAILED {report.nodeid} ({report.when}): {said[-1] if said else ''}",
+              file=sys.__stdout__, flush=True)
+
+
 class Log:
     """What the kernel says from now on."""
 

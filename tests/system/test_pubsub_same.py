@@ -139,7 +139,7 @@ def test_remove_retained(same):
         for name in ("a", "b"):
             programs.publish("-t", f"{topic}/{name}", "-m", name, "-r")
         with programs.start("sub", "-t", topic + "/#", "-T", topic + "/b", "--remove-retained",
-                            "-C", "1", "-v", "-W", "60") as sub:
+                            "-C", "1", "-v", "-W", "20") as sub:
             first = sub.end()
         with programs.start("sub", "-t", topic + "/#", "-v", "-W", "1") as sub:
             second = sub.end()

@@ -30,7 +30,7 @@ def sys_of(broker):
     while len(found) < want:
         got = client.receive()
         found[got.topic.removeprefix("$SYS/broker/")] = bytes(got.payload).decode()
-    client.disconnect()
+    client.close()      # more may be on its way
     return found
 
 

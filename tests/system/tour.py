@@ -14,8 +14,8 @@ from pubsub import ENV, TOP
 BLOCK = re.compile(r"^```console\n(.*?)^```\n", re.M | re.S)
 SECONDS = 400
 END = "--- end of the step ---"
-# After a command in the background: until all of its processes have waited for something for a
-# while, in read(), poll(), wait4() or one of their kin.
+# After a command in the background, and before its end: until all of its processes have waited for
+# something for a while, in read(), poll(), wait4() or one of their kin.
 READY = r"""ready() {
 	n=0
 	for i in $(seq 200); do
@@ -55,6 +55,8 @@ def run(text):
     script = "set -m; ip link set lo up\n" + READY
     for commands, _ in steps(text):
         for command in commands:
+            if command.startswith("kill %1"):
+                script += "ready $(jobs -p %1)\n"
             script += f"{command}\n" + ("ready $!\n" if command.endswith("&") else "")
         script += f"echo '{END}'\n"
     env = dict(ENV, PATH=f"{TOP}/examples:{ENV['PATH']}:/usr/sbin")
