@@ -14,7 +14,12 @@ packages=(
 	# to run
 	qemu-system-x86 busybox-static iproute2 iptables mosquitto mosquitto-clients
 	libmosquitto-dev openssl procps strace
+	# to meet others: clients, a broker, a dissector
+	dpkg-dev libpaho-mqtt-dev python3-paho-mqtt python3-psutil rabbitmq-server tshark
 )
+# Node.js, in whatever package it is; Debian's npm depends on its own.
+[ -n "$(command -v node)" ] || packages+=(nodejs)
+[ -n "$(command -v npm)" ] || packages+=(npm)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -28,25 +33,27 @@ root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-# A broker that the package starts would hold the port that a test's own broker wants.
+# A service that a package starts, as a broker, would hold the port that a test's own one wants, and
+# nobody has asked for it. A policy that is there is somebody's and stays.
 policy=/usr/sbin/policy-rc.d
+[ ! -e "$policy" ] || policy=
+tidy()
+{
+	rm -f "$log"
+	[ -z "$policy" ] || "${root[@]}" rm -f "$policy"
+}
+trap tidy EXIT
+no_services()
+{
+	[ -z "$policy" ] && return
+	printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy"
+	"${root[@]}" chmod 755 "$policy"
+}
 if ! {
-	"${root[@]}" apt-get update &&
-	if [ -e "$policy" ] || [ -n "$(command -v mosquitto)" ]; then :; else
-		printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy"
-		"${root[@]}" chmod +x "$policy"
-		touch "$log.policy"
-	fi &&
+	"${root[@]}" apt-get update && no_services &&
 	"${root[@]}" apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
 		"${missing[@]}"
 } >"$log" 2>&1; then
 	cat "$log" >&2
-	status=1
-else
-	status=0
+	exit 1
 fi
-if [ -e "$log.policy" ]; then
-	"${root[@]}" rm -f "$policy" "$log.policy"
-fi
-exit $status
