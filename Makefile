@@ -54,6 +54,9 @@ generate:
 bench:
 	tests/bench/run $(if $(ICOUNT),--icount)
 
+profile:
+	tests/bench/profile $(if $(TOP),--top $(TOP)) $(LOAD)
+
 fuzz:
 	$(MAKE) -C tests/fuzz run
 
@@ -70,9 +73,10 @@ help:
 	@echo 'make demo       a broker, clients and local processes, here or in a virtual machine'
 	@echo 'make check      all tests; installs the packages they need (root)'
 	@echo 'make bench      speed and memory, in a virtual machine (ICOUNT=1: in instructions)'
+	@echo 'make profile    where the instructions of a case of the bench go (LOAD=, see tests/bench/load.c)'
 	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
 	@echo 'make generate   what is made from uapi/kmqtt.yaml'
 	@echo 'make setup      only the packages that make check and make demo need'
 	@echo 'make clean      all that was built (kernels stay in $${KMQTT_CACHE:-~/.cache/kmqtt})'
 
-.PHONY: all module user setup load unload install demo check generate bench fuzz clean help
+.PHONY: all module user setup load unload install demo check generate bench profile fuzz clean help

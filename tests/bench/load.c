@@ -391,10 +391,12 @@ int main(int argc, char **argv)
 	cpu = busy();
 	mine = own();
 	got = total_got;
+	mark_begin();
 	while (now() - begin < seconds) {
 		publish();
 		turn(10);
 	}
+	mark_end();
 	cpu = busy() - cpu - (own() - mine);
 	printf("%ld %.3f %.3f\n", total_got - got, now() - begin, cpu);
 	return 0;
