@@ -61,8 +61,8 @@ def test_dump(ynl, device, topic):
     [mine] = [s for s in ynl.dump("session-get", {}) if s["name"] == "seen by ynl"]
     assert mine["kind"] == "local" and mine["ack-mode"] == "auto"
     assert ynl.dump("subscription-get", {"session": "seen by ynl"}) == [
-        {"session": "seen by ynl", "filter": topic, "qos": 1, "no-local": 0,
-         "retain-as-published": 0, "retain-handling": 0}]
+        {"session": "seen by ynl", "number": mine["number"], "filter": topic, "qos": 1,
+         "no-local": 0, "retain-as-published": 0, "retain-handling": 0}]
 
 
 def test_flags_and_rules(ynl, nl):
