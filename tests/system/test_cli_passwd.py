@@ -46,18 +46,28 @@ def test_files_of_mosquitto(cli, path):
     assert cli.json("passwd") == [{"name": "ann", "iterations": 101},
                                   {"name": "joe", "iterations": 101}]
     # all or none, and the line is named, by the command or with the kernel's words
-    mosquitto_passwd("-H", "sha512", "-b", path, "kim", "old kind")
-    assert f"{path}:3: a hash of Mosquitto before 2.0" in cli.refused("passwd", "load", path,
-                                                                      status=1)
-    cli.run("passwd", "del", "kim", "file", path)
-    with open(path, "a", encoding="ascii") as file:
-        file.write("# twice\n" + open(path, encoding="ascii").readline())
+    with open(path, encoding="ascii") as file:
+        good = file.read()
+    with open(path, "w", encoding="ascii") as file:
+        file.write(good + "kim:$5$c2FsdA==$aGFzaA==\n")
+    assert f"{path}:3: an unknown kind of hash" in cli.refused("passwd", "load", path, status=1)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(good + "# twice\n" + good.splitlines(keepends=True)[0])
     assert f"{path}:4: two users have the same name" in cli.refused("passwd", "load", path)
     assert [one["name"] for one in cli.json("passwd")] == ["ann", "joe"]
     with open(path, "w", encoding="ascii") as file:
         file.write("# nobody\n")
     assert "no user" in cli.refused("passwd", "load", path)
     assert len(cli.json("passwd")) == 2
+
+
+def test_files_from_before_mosquitto_2(cli, path):
+    """One round of SHA-512 is shown as no iterations."""
+    mosquitto_passwd("-c", "-b", path, "joe", "secret")
+    mosquitto_passwd("-H", "sha512", "-b", path, "kim", "old kind")
+    cli.run("passwd", "load", path)
+    assert cli.json("passwd") == [{"name": "joe", "iterations": 101},
+                                  {"name": "kim", "iterations": 0}]
 
 
 def test_many_users(cli, path):

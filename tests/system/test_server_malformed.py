@@ -329,15 +329,18 @@ def test_several_packets_and_then_a_bad_one(broker, watch, topic):
 def test_log_is_limited_and_has_no_payloads(broker, watch, kernel_log):
     """Ten lines in five seconds for a listener, however much comes."""
     start = time.monotonic()
-    for _ in range(100):
+    said, count = 0, 0
+    # the tests before this one may have had all lines of this window
+    while count < 100 or not said and time.monotonic() < start + 20:
+        count += 1
         one = broker.connect(version=4)
         one.send(publish_packet("secret/#", b"hidden", version=4))
         one.closed()
+        for line in kernel_log.lines():
+            assert "kmqtt" not in line or not ("secret" in line or "hidden" in line)
+            said += bool(re.search(r"kmqtt: client 127\.0\.0\.1:\d+: .*\(0x90\)", line))
     windows = (time.monotonic() - start) // 5 + 2
-    lines = [line for line in kernel_log.lines() if "kmqtt" in line]
-    said = [line for line in lines if re.search(r"client 127\.0\.0\.1:\d+: .*\(0x90\)", line)]
-    assert 1 <= len(said) <= 10 * windows
-    assert not any("secret" in line or "hidden" in line for line in lines)
+    assert 1 <= said <= 10 * windows
     watch.undisturbed()
 
 
