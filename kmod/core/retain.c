@@ -30,6 +30,15 @@ static void kmqtt_retain_put_source(struct kmqtt_broker *broker, struct kmqtt_id
 	kfree(source);
 }
 
+/* Who published last, where nothing is left of what he did. */
+static void kmqtt_retain_forget_source(struct kmqtt_retain *store, struct kmqtt_broker *broker)
+{
+	if (store->count)
+		return;
+	kmqtt_retain_put_source(broker, store->source);
+	store->source = NULL;
+}
+
 static bool kmqtt_retain_earlier(struct rb_node *a, const struct rb_node *b)
 {
 	return rb_entry(a, struct kmqtt_node, expiry_link)->msg->expires <
@@ -113,10 +122,7 @@ static void kmqtt_retain_drop(struct kmqtt_retain *store,
 
 	kmqtt_retain_detach(store, node);
 	kmqtt_retain_put_node(store, broker, node);
-	if (!store->count) {
-		kmqtt_retain_put_source(broker, store->source);
-		store->source = NULL;
-	}
+	kmqtt_retain_forget_source(store, broker);
 }
 
 /*
@@ -188,6 +194,7 @@ static int kmqtt_retain_keep(struct kmqtt_retain *store, struct kmqtt_msg *msg,
 		node = kmqtt_retain_get_node(store, msg->broker, topic);
 		if (IS_ERR(node)) {
 			kmqtt_retain_put_source(msg->broker, source);
+			kmqtt_retain_forget_source(store, msg->broker);
 			return PTR_ERR(node);
 		}
 	}

@@ -360,6 +360,23 @@ static void retained_source_counts_as_memory(struct kunit *test)
 	KUNIT_EXPECT_LT(test, percpu_counter_sum(&b->memory), 65000);
 }
 
+/* Nor is anything kept of him if the topic's levels do not fit. */
+static void retained_source_goes_with_its_message(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *one = local(test, "one");
+	s64 before = percpu_counter_sum(&b->memory);
+	char topic[KMQTT_TOPIC_LEVELS_MAX];
+
+	memset(topic, '/', sizeof(topic) - 1);
+	topic[sizeof(topic) - 1] = 0;
+	b->limits.memory_limit = 10000;
+	KUNIT_EXPECT_EQ(test, retain_by(test, one, topic, "1"), -ENOBUFS);
+	KUNIT_EXPECT_EQ(test, b->retain.count, 0);
+	KUNIT_EXPECT_NULL(test, b->retain.source);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), before);
+}
+
 /* Who may not read a message does not take it away from his group. */
 static void group_skips_who_may_not_read(struct kunit *test)
 {
@@ -527,6 +544,7 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(rules_look_into_one_share),
 	KUNIT_CASE(retained_message_of_who_may_not),
 	KUNIT_CASE(retained_source_counts_as_memory),
+	KUNIT_CASE(retained_source_goes_with_its_message),
 	KUNIT_CASE(group_skips_who_may_not_read),
 	KUNIT_CASE(denials_are_told_once_a_second),
 	KUNIT_CASE(counters_count),
