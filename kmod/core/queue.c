@@ -574,28 +574,37 @@ static void kmqtt_take_new(struct kmqtt_session *s, struct kmqtt_qent *ent,
 	}
 }
 
+bool kmqtt_qent_allowed(struct kmqtt_session *s, const struct kmqtt_qent *ent)
+{
+	bool ret;
+
+	rcu_read_lock();
+	ret = kmqtt_acl_check(&s->broker->acl, rcu_dereference(s->who), KMQTT_ACL_READ,
+			      kmqtt_msg_topic(ent->msg), ent->msg->topic_len);
+	rcu_read_unlock();
+	return ret;
+}
+
 /*
- * Access rules are asked when a message is queued; if they have changed since, once
- * more before the next one is taken.
+ * Access rules are asked when a message is queued; if they have changed since, or
+ * who it is for, once more before the next one is taken.
  */
 static unsigned int kmqtt_queue_drop_denied(struct kmqtt_session *s, u32 generation,
 					    struct list_head *gone)
 {
-	struct kmqtt_acl *acl = &s->broker->acl;
 	struct kmqtt_qent *ent, *next;
 	unsigned int denied = 0;
 
 	s->acl_generation = generation;
-	rcu_read_lock();
+	if (kmqtt_acl_empty(&s->broker->acl))
+		return 0;
 	list_for_each_entry_safe(ent, next, &s->queue, link) {
-		if (kmqtt_acl_check(acl, rcu_dereference(s->who), KMQTT_ACL_READ,
-				    kmqtt_msg_topic(ent->msg), ent->msg->topic_len))
+		if (kmqtt_qent_allowed(s, ent))
 			continue;
 		kmqtt_queue_remove(s, ent);
 		list_add_tail(&ent->link, gone);
 		denied++;
 	}
-	rcu_read_unlock();
 	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DENIED, denied);
 	return denied;
 }

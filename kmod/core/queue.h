@@ -162,6 +162,9 @@ void kmqtt_queue_tell_drop(struct kmqtt_session *session, u64 count, u8 reason);
 /** kmqtt_queue_uncount() - a message that was taken is not delivered; lock held */
 void kmqtt_queue_uncount(struct kmqtt_session *session, const struct kmqtt_msg *msg);
 
+/** kmqtt_qent_allowed() - do the rules let the session's peer read it? Any context */
+bool kmqtt_qent_allowed(struct kmqtt_session *session, const struct kmqtt_qent *ent);
+
 /** kmqtt_qent_free() - drops what it holds, tells the tracker (atomic) */
 void kmqtt_qent_free(struct kmqtt_qent *ent);
 
@@ -185,6 +188,12 @@ void kmqtt_window_add(struct kmqtt_session *session, struct kmqtt_qent *ent);
 
 /** kmqtt_window_remove() - it is acknowledged, or goes back to the queue */
 void kmqtt_window_remove(struct kmqtt_session *session, struct kmqtt_qent *ent);
+
+/**
+ * kmqtt_window_drop_denied() - another peer has come: what of it he may not read and
+ *	would be sent again goes to @gone
+ */
+void kmqtt_window_drop_denied(struct kmqtt_session *session, struct list_head *gone);
 
 /** kmqtt_window_find() - by packet identifier or number. Return: it or NULL */
 struct kmqtt_qent *kmqtt_window_find(struct kmqtt_session *session, u64 key);

@@ -265,7 +265,8 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 	struct kmqtt_port *old_port = kmqtt_session_port(s);
 	struct mem_cgroup *old_memcg = s->memcg;
 	struct kmqtt_identity *old;
-	bool local;
+	bool local, other;
+	LIST_HEAD(gone);
 
 	if (old_port) {
 		kmqtt_session_event(s, KMQTT_EVENT_TAKEOVER, KMQTT_RC_SESSION_TAKEN_OVER);
@@ -282,6 +283,7 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 	/* pairs with kmqtt_publish_allowed(): after the port was unplugged */
 	old = rcu_replace_pointer(s->who, who,
 				  lockdep_is_held(&s->broker->sessions_lock));
+	other = old && !kmqtt_identity_same(old, who);
 	if (old)
 		kmqtt_identity_put(old);
 	/* a publisher uses it under RCU, which a memory cgroup outlives */
@@ -292,8 +294,14 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 	spin_lock(&s->lock);
 	if (s->ack_mode != KMQTT_ACK_MQTT)
 		kmqtt_window_requeue(s, true);
+	if (other) {
+		/* what waits was for who was there before: the rules are asked again */
+		s->acl_generation--;
+		kmqtt_window_drop_denied(s, &gone);
+	}
 	rcu_assign_pointer(s->port, port);
 	spin_unlock(&s->lock);
+	kmqtt_qent_free_list(&gone);
 	refcount_inc(&s->refs);
 	kmqtt_session_event(s, KMQTT_EVENT_ATTACH, 0);
 }

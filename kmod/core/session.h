@@ -274,7 +274,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @next_expiry: none of them expires before this second of CLOCK_BOOTTIME; 0:
  *		none does at all
  * @inflight_count: entries in @inflight
- * @acl_generation: of the access rules by which all in @queue may be read
+ * @acl_generation: of the access rules by which all in @queue may be read by @who
  * @last_id:	number of the last delivery
  * @last_packet_id: packet identifier given last
  * @sent:	QoS 1/2 deliveries on this connection that are not acknowledged

@@ -123,6 +123,25 @@ void kmqtt_window_requeue(struct kmqtt_session *s, bool dup)
 	}
 }
 
+/* PUBREL says nothing of its message: that goes on. */
+void kmqtt_window_drop_denied(struct kmqtt_session *s, struct list_head *gone)
+{
+	struct kmqtt_qent *ent, *next;
+	unsigned int denied = 0;
+
+	lockdep_assert_held(&s->lock);
+	if (kmqtt_acl_empty(&s->broker->acl))
+		return;
+	list_for_each_entry_safe(ent, next, &s->inflight, link) {
+		if (ent->state != KMQTT_QENT_SENT || kmqtt_qent_allowed(s, ent))
+			continue;
+		kmqtt_window_remove(s, ent);
+		list_add_tail(&ent->link, gone);
+		denied++;
+	}
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DENIED, denied);
+}
+
 /* Does something wait for room in the window? */
 static bool kmqtt_window_wanted(const struct kmqtt_session *s)
 {

@@ -229,16 +229,16 @@ static void retained_limits(struct kunit *test)
 }
 
 /* @client: whom it is about; NULL: everyone */
-static void deny_client(struct kunit *test, u8 access, const char *filter,
-			const char *client)
+static void deny_name(struct kunit *test, u8 access, const char *filter, u8 subject,
+		      const char *name)
 {
 	struct kmqtt_acl *acl = &kmqtt_kunit_broker(test)->acl;
 	struct kmqtt_acl_rule *rule;
 
 	rule = kzalloc(struct_size(rule, filter, strlen(filter)), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, rule);
-	rule->subject = client ? KMQTT_ACL_CLIENT : KMQTT_ACL_ANY;
-	rule->name = client ? kstrdup(client, GFP_KERNEL) : NULL;
+	rule->subject = subject;
+	rule->name = name ? kstrdup(name, GFP_KERNEL) : NULL;
 	rule->access = access;
 	rule->filter_len = strlen(filter);
 	memcpy(rule->filter, filter, rule->filter_len);
@@ -246,9 +246,15 @@ static void deny_client(struct kunit *test, u8 access, const char *filter,
 	KUNIT_ASSERT_EQ(test, kmqtt_acl_add(acl, rule, 0), 0);
 }
 
+static void deny_client(struct kunit *test, u8 access, const char *filter,
+			const char *client)
+{
+	deny_name(test, access, filter, KMQTT_ACL_CLIENT, client);
+}
+
 static void deny(struct kunit *test, u8 access, const char *filter)
 {
-	deny_client(test, access, filter, NULL);
+	deny_name(test, access, filter, KMQTT_ACL_ANY, NULL);
 }
 
 static void rules_are_kept(struct kunit *test)
@@ -375,6 +381,47 @@ static void retained_source_goes_with_its_message(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->retain.count, 0);
 	KUNIT_EXPECT_NULL(test, b->retain.source);
 	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), before);
+}
+
+/* Another user's client has the same identifier: what waits is not all for it. */
+static void session_of_another_user(struct kunit *test)
+{
+	const struct kmqtt_session_params params = {
+		.name = "client",
+		.kind = KMQTT_KIND_REMOTE,
+		.ack_mode = KMQTT_ACK_MQTT,
+		.expiry = U32_MAX,
+	};
+	struct kmqtt_peer *peer = kmqtt_peer_alloc(test);
+
+	deny_name(test, KMQTT_ACL_READ, "a/#", KMQTT_ACL_USER, "two");
+	peer->user = "one";
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, &params), 0);
+	kmqtt_session_resume(peer->s, &peer->port, 10, false);
+	kmqtt_peer_subscribe(test, peer, "#", 2, 0);
+	kmqtt_peer_publish(test, NULL, "a/1", "secret 1", 1);
+	kmqtt_peer_publish(test, NULL, "b/1", "open 1", 2);
+	kmqtt_peer_publish(test, NULL, "a/2", "secret 2", 2);
+	kmqtt_peer_expect(test, peer, "secret 1");
+	kmqtt_peer_expect(test, peer, "open 1");
+	kmqtt_peer_expect(test, peer, "secret 2");
+	kmqtt_peer_publish(test, NULL, "a/3", "secret 3", 1);
+	kmqtt_peer_publish(test, NULL, "b/2", "open 2", 1);
+
+	/* the same one gets all of it */
+	kmqtt_peer_detach(peer);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, &params), 0);
+	kmqtt_session_resume(peer->s, &peer->port, 10, true);
+	kmqtt_peer_expect(test, peer, "secret 1");
+
+	kmqtt_peer_detach(peer);
+	peer->user = "two";
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, peer, &params), 0);
+	KUNIT_EXPECT_TRUE(test, peer->present);
+	kmqtt_session_resume(peer->s, &peer->port, 10, true);
+	kmqtt_peer_expect(test, peer, "open 1");
+	kmqtt_peer_expect(test, peer, "open 2");
+	kmqtt_peer_expect_none(test, peer);
 }
 
 /* Who may not read a message does not take it away from his group. */
@@ -545,6 +592,7 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(retained_message_of_who_may_not),
 	KUNIT_CASE(retained_source_counts_as_memory),
 	KUNIT_CASE(retained_source_goes_with_its_message),
+	KUNIT_CASE(session_of_another_user),
 	KUNIT_CASE(group_skips_who_may_not_read),
 	KUNIT_CASE(denials_are_told_once_a_second),
 	KUNIT_CASE(counters_count),
