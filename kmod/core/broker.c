@@ -97,6 +97,7 @@ int kmqtt_broker_init(struct kmqtt_broker *b, struct net *net)
 	ret = kmqtt_tree_init(&b->tree);
 	if (ret)
 		goto sessions;
+	b->tree.broker = b;
 	ret = kmqtt_retain_init(&b->retain);
 	if (ret)
 		goto tree;

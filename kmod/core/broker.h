@@ -31,8 +31,9 @@ struct net;
  *			is always sent
  * @max_packet_size:	largest MQTT packet in bytes, 20 to 268435460
  * @message_size_limit:	largest payload that an MQTT client may publish; 0: no limit
- * @memory_limit:	bytes of all messages in the switch and of the retained ones'
- *			topics; 0: no limit
+ * @memory_limit:	bytes of all messages in the switch, of the retained ones' topics, of
+ *			subscriptions, and of what else MQTT clients make it keep: sessions
+ *			and topic aliases; 0: no limit
  * @max_sessions:	sessions; 0: no limit
  * @max_subscriptions:	subscriptions of one session; 0: no limit
  * @max_retained_messages: in the store; 0: no limit

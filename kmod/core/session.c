@@ -136,6 +136,25 @@ static void kmqtt_session_arm_expiry(struct kmqtt_session *s)
 		kmqtt_session_put(s);
 }
 
+/*
+ * What a client makes the switch keep of it counts as its messages do; who is local
+ * pays by his memory cgroup. sessions_lock held. Return: is there room for it?
+ */
+static bool kmqtt_session_charge(struct kmqtt_session *s, const struct kmqtt_identity *who)
+{
+	u64 size = struct_size(s, name, strlen(s->name) + 1) + sizeof(*who) +
+		   (who->user ? strlen(who->user) + 1 : 0);
+
+	if (s->kind != KMQTT_KIND_REMOTE)
+		return true;
+	if (size > s->charged && !kmqtt_memory_charge(s->broker, size - s->charged))
+		return false;
+	if (size < s->charged)
+		kmqtt_memory_uncharge(s->broker, s->charged - size);
+	s->charged = size;
+	return true;
+}
+
 /* The port is gone already, or is told here. sessions_lock held. */
 static void kmqtt_session_end(struct kmqtt_session *s, u8 reason)
 {
@@ -152,6 +171,8 @@ static void kmqtt_session_end(struct kmqtt_session *s, u8 reason)
 			       kmqtt_session_params_by_name);
 	xa_erase(&b->by_number, s->number);
 	b->session_count--;
+	kmqtt_memory_uncharge(b, s->charged);
+	s->charged = 0;
 	kmqtt_tree_del_session(&b->tree, s);
 	if (port)
 		port->ops->close(port, reason);
@@ -441,6 +462,12 @@ kmqtt_session_open(struct kmqtt_broker *b, const struct kmqtt_session_params *p,
 		s = kmqtt_session_new(b, p, who);
 	if (IS_ERR(s))
 		goto out;
+	if (!kmqtt_session_charge(s, who)) {
+		if (!*present)
+			kmqtt_session_end(s, 0);
+		s = ERR_PTR(-ENOBUFS);
+		goto out;
+	}
 	kmqtt_session_apply(s, p);
 	kmqtt_session_attach(s, who, port, will);
 out:

@@ -313,6 +313,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @owner:	user who made it; he may come back to it
  * @expiry_work: ends it
  * @expires:	CLOCK_BOOTTIME second at which it ends while detached
+ * @charged:	bytes that count against memory_limit for it, under sessions_lock
  * @ever_named:	the name was given, not made up
  * @name:	client identifier, NUL terminated
  */
@@ -378,6 +379,7 @@ struct kmqtt_session {
 	kuid_t owner;
 	struct delayed_work expiry_work;
 	u64 expires;
+	u64 charged;
 	struct rcu_head rcu;
 	bool ever_named;
 	char name[];
@@ -400,7 +402,7 @@ struct kmqtt_session {
  * detaches from the first; both refer to the port in between.
  * Return: the session with a reference for the port; ERR_PTR: -ENOMEM, -EACCES
  * (another user's, or one whose name was made up), -ENOSPC (max_sessions),
- * -EINVAL, -ESHUTDOWN (the switch is going).
+ * -ENOBUFS (memory_limit), -EINVAL, -ESHUTDOWN (the switch is going).
  */
 struct kmqtt_session *
 kmqtt_session_open(struct kmqtt_broker *broker,
@@ -500,7 +502,7 @@ void kmqtt_session_set_online(struct kmqtt_session *session,
  * @opts:	options
  *
  * Return: 0, -EILSEQ, -EACCES, -ESHUTDOWN (ended), -ENOSPC (max_subscriptions),
- * -EINVAL (no-local with `$share`, MQTT 5.0, 3.8.3.1), -ENOMEM.
+ * -ENOBUFS (memory_limit), -EINVAL (no-local with `$share`, MQTT 5.0, 3.8.3.1), -ENOMEM.
  */
 int kmqtt_session_subscribe(struct kmqtt_session *session, const u8 *filter,
 			    u32 len, const struct kmqtt_sub_opts *opts);

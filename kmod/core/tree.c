@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "core/message.h"
 #include "core/session.h"
 #include "core/tree.h"
 
@@ -185,6 +186,26 @@ static int kmqtt_tree_path_reserve(struct kmqtt_tree *tree, u32 len)
 	return 0;
 }
 
+/* What there is of it for its subscriptions alone. tree->lock held */
+static u64 kmqtt_tree_bytes(const struct kmqtt_tree *tree)
+{
+	return tree->trie.bytes + tree->group_bytes +
+	       (u64)tree->count * sizeof(struct kmqtt_sub);
+}
+
+/* Whoever subscribes may have made up all levels and names: they count as messages do. */
+static bool kmqtt_tree_charge(const struct kmqtt_tree *tree, u64 before)
+{
+	return !tree->broker ||
+	       kmqtt_memory_charge(tree->broker, kmqtt_tree_bytes(tree) - before);
+}
+
+static void kmqtt_tree_uncharge(const struct kmqtt_tree *tree, u64 before)
+{
+	if (tree->broker)
+		kmqtt_memory_uncharge(tree->broker, before - kmqtt_tree_bytes(tree));
+}
+
 static struct kmqtt_sub_members *
 kmqtt_group_members(const struct kmqtt_tree *tree,
 		    const struct kmqtt_sub_group *group)
@@ -265,6 +286,7 @@ static struct kmqtt_sub_group *kmqtt_group_get(struct kmqtt_tree *tree,
 		kmqtt_group_disband(tree, group);
 		return NULL;
 	}
+	tree->group_bytes += struct_size(group, name, group->name_len);
 	return group;
 }
 
@@ -276,6 +298,7 @@ static void kmqtt_group_drop(struct kmqtt_tree *tree,
 		hlist_del_rcu(&group->node_link);
 	rhashtable_remove_fast(&tree->groups, &group->hash_link,
 			       kmqtt_group_params);
+	tree->group_bytes -= struct_size(group, name, group->name_len);
 	kmqtt_group_disband(tree, group);
 }
 
@@ -426,6 +449,7 @@ int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 {
 	struct kmqtt_view inner = { .data = filter, .len = len }, share;
 	struct kmqtt_sub *sub, *old;
+	u64 before;
 	int err = 0;
 
 	kmqtt_share_split(inner, &share, &inner);
@@ -436,6 +460,7 @@ int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 	sub->opts = *opts;
 
 	mutex_lock(&tree->lock);
+	before = kmqtt_tree_bytes(tree);
 	old = kmqtt_sub_find(tree, session, share, inner);
 	/*
 	 * It died before kmqtt_tree_del_session() took the lock for the last
@@ -447,11 +472,14 @@ int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 		kmqtt_sub_replace(tree, old, sub);
 	else
 		err = kmqtt_sub_insert(tree, sub, share, inner);
+	if (err) {
+		kfree(sub);
+	} else if (!old && !kmqtt_tree_charge(tree, before)) {
+		kmqtt_sub_remove(tree, sub);
+		err = -ENOBUFS;
+	}
 	*existed = old;
 	mutex_unlock(&tree->lock);
-
-	if (err)
-		kfree(sub);
 	return err;
 }
 
@@ -460,6 +488,7 @@ int kmqtt_tree_del(struct kmqtt_tree *tree, struct kmqtt_session *session,
 {
 	struct kmqtt_view inner = { .data = filter, .len = len }, share;
 	struct kmqtt_sub *sub;
+	u64 before;
 
 	if (left)
 		*left = NULL;
@@ -470,8 +499,10 @@ int kmqtt_tree_del(struct kmqtt_tree *tree, struct kmqtt_session *session,
 		refcount_inc(&sub->group->refs);
 		*left = sub->group;
 	}
+	before = kmqtt_tree_bytes(tree);
 	if (sub)
 		kmqtt_sub_remove(tree, sub);
+	kmqtt_tree_uncharge(tree, before);
 	mutex_unlock(&tree->lock);
 	return sub ? 0 : -ENOENT;
 }
@@ -481,10 +512,12 @@ void kmqtt_tree_del_session(struct kmqtt_tree *tree,
 {
 	struct kmqtt_sub *sub;
 	unsigned int batch;
+	u64 before;
 	bool more;
 
 	do {
 		mutex_lock(&tree->lock);
+		before = kmqtt_tree_bytes(tree);
 		for (batch = 0; batch < KMQTT_TREE_DEL_BATCH; batch++) {
 			sub = list_first_entry_or_null(&session->subs,
 						       struct kmqtt_sub,
@@ -494,6 +527,7 @@ void kmqtt_tree_del_session(struct kmqtt_tree *tree,
 			kmqtt_sub_remove(tree, sub);
 		}
 		more = !list_empty(&session->subs);
+		kmqtt_tree_uncharge(tree, before);
 		mutex_unlock(&tree->lock);
 		cond_resched();
 	} while (more);

@@ -22,6 +22,7 @@
 
 #include "core/trie.h"
 
+struct kmqtt_broker;
 struct kmqtt_session;
 
 /**
@@ -124,24 +125,29 @@ struct kmqtt_sub_watch {
 
 /**
  * struct kmqtt_tree - all subscriptions of a switch
+ * @broker:	whose memory_limit all of it counts against; NULL: nobody's. Set before it is
+ *		used
  * @trie:	nodes
  * @subs:	subscriptions by (group or node, session)
  * @groups:	shared subscriptions' groups by (node, share name)
  * @lock:	writers
  * @count:	subscriptions, under @lock
  * @shared_count: of them, shared ones, under @lock
+ * @group_bytes: of all groups, under @lock
  * @watches:	list of struct kmqtt_sub_watch, under @lock
  * @path:	room for any filter in the tree, so that unsubscribing needs no
  *		memory, under @lock
  * @path_cap:	bytes at @path, under @lock
  */
 struct kmqtt_tree {
+	struct kmqtt_broker *broker;
 	struct kmqtt_trie trie;
 	struct rhashtable subs;
 	struct rhashtable groups;
 	struct mutex lock; /* writers */
 	u64 count;
 	u64 shared_count;
+	u64 group_bytes;
 	struct list_head watches;
 	u8 *path;
 	u32 path_cap;
@@ -164,7 +170,7 @@ void kmqtt_tree_destroy(struct kmqtt_tree *tree);
  *
  * Process context, takes tree->lock. The memory is charged to the caller's
  * cgroup. Changes session->subs, session->sub_count and session->last_sub.
- * Return: 0, -ENOMEM, -ESHUTDOWN if the session is dead.
+ * Return: 0, -ENOMEM, -ENOBUFS over memory_limit, -ESHUTDOWN if the session is dead.
  */
 int kmqtt_tree_add(struct kmqtt_tree *tree, struct kmqtt_session *session,
 		   const u8 *filter, u32 len, const struct kmqtt_sub_opts *opts,

@@ -142,6 +142,9 @@ static u8 kmqtt_open_error(struct kmqtt_client *c, int error)
 	case -ENOSPC:
 		c->why = "max_sessions is reached";
 		return KMQTT_RC_QUOTA_EXCEEDED;
+	case -ENOBUFS:
+		c->why = "memory_limit is reached";
+		return KMQTT_RC_QUOTA_EXCEEDED;
 	case -ESHUTDOWN:
 		return KMQTT_RC_SERVER_UNAVAILABLE;
 	default:

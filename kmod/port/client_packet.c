@@ -223,6 +223,7 @@ static u8 kmqtt_sub_error(int error)
 	case -EILSEQ:
 		return KMQTT_RC_TOPIC_FILTER_INVALID;
 	case -ENOSPC:
+	case -ENOBUFS:
 		return KMQTT_RC_QUOTA_EXCEEDED;
 	default:
 		return KMQTT_RC_UNSPECIFIED;

@@ -215,6 +215,8 @@ static const char *kmqtt_nl_subscribe_why(int err)
 		return "the access rules forbid to subscribe to this";
 	case -ENOSPC:
 		return "too many subscriptions";
+	case -ENOBUFS:
+		return "the switch's memory-limit is reached";
 	case -EINVAL:
 		return "no-local makes no sense with $share (MQTT 5.0, 3.8.3.1)";
 	case -ENOENT:

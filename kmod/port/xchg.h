@@ -118,6 +118,13 @@ static inline struct kmqtt_xchg *kmqtt_xchg_of(struct kmqtt_conn *conn)
 /** kmqtt_xchg_free() - topic aliases; when nothing of the connection runs any more */
 void kmqtt_xchg_free(struct kmqtt_xchg *x);
 
+/**
+ * kmqtt_alias_set() - it stands for this topic name from now on
+ *
+ * Counts against memory_limit. Return: false if there is no room, nothing has changed.
+ */
+bool kmqtt_alias_set(struct kmqtt_xchg *x, struct kmqtt_alias *alias, struct kmqtt_view topic);
+
 /* What comes (xchg_rx.c) */
 
 /**

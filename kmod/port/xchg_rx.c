@@ -13,27 +13,52 @@
 #include "core/trace.h"
 #include "port/xchg.h"
 
-static void kmqtt_aliases_free(struct kmqtt_aliases *a)
+static void kmqtt_alias_drop(struct kmqtt_xchg *x, struct kmqtt_alias *alias)
+{
+	if (!alias->topic)
+		return;
+	kfree(alias->topic);
+	alias->topic = NULL;
+	kmqtt_memory_uncharge(x->conn.broker, alias->len);
+}
+
+bool kmqtt_alias_set(struct kmqtt_xchg *x, struct kmqtt_alias *alias, struct kmqtt_view topic)
+{
+	u8 *copy;
+
+	if (!kmqtt_memory_charge(x->conn.broker, topic.len))
+		return false;
+	copy = kmemdup(topic.data, topic.len, GFP_KERNEL);
+	if (!copy) {
+		kmqtt_memory_uncharge(x->conn.broker, topic.len);
+		return false;
+	}
+	kmqtt_alias_drop(x, alias);
+	alias->topic = copy;
+	alias->len = topic.len;
+	return true;
+}
+
+static void kmqtt_aliases_free(struct kmqtt_xchg *x, struct kmqtt_aliases *a)
 {
 	unsigned int i;
 
 	for (i = 0; a->alias && i < a->max; i++)
-		kfree(a->alias[i].topic);
+		kmqtt_alias_drop(x, &a->alias[i]);
 	kvfree(a->alias);
 	a->alias = NULL;
 }
 
 void kmqtt_xchg_free(struct kmqtt_xchg *x)
 {
-	kmqtt_aliases_free(&x->in);
-	kmqtt_aliases_free(&x->out);
+	kmqtt_aliases_free(x, &x->in);
+	kmqtt_aliases_free(x, &x->out);
 }
 
 int kmqtt_xchg_topic_in(struct kmqtt_xchg *x, const struct kmqtt_publish *pub,
 			struct kmqtt_view *topic)
 {
 	struct kmqtt_alias *alias;
-	u8 *copy;
 
 	*topic = pub->topic;
 	if (!kmqtt_props_has(&pub->props, KMQTT_PROP_TOPIC_ALIAS))
@@ -53,13 +78,7 @@ int kmqtt_xchg_topic_in(struct kmqtt_xchg *x, const struct kmqtt_publish *pub,
 		topic->len = alias->len;
 		return 0;
 	}
-	copy = kmemdup(pub->topic.data, pub->topic.len, GFP_KERNEL);
-	if (!copy)
-		return KMQTT_RC_QUOTA_EXCEEDED;
-	kfree(alias->topic);
-	alias->topic = copy;
-	alias->len = pub->topic.len;
-	return 0;
+	return kmqtt_alias_set(x, alias, pub->topic) ? 0 : KMQTT_RC_QUOTA_EXCEEDED;
 }
 
 int kmqtt_xchg_begin(struct kmqtt_xchg *x, const struct kmqtt_publish *pub, bool *fresh)

@@ -59,10 +59,8 @@ static void kmqtt_xchg_alias_out(struct kmqtt_xchg *x, struct kmqtt_publish_head
 			return;
 		head->topic.len = 0;
 	} else {
-		alias->topic = kmemdup(head->topic.data, head->topic.len, GFP_KERNEL);
-		if (!alias->topic)
+		if (!kmqtt_alias_set(x, alias, head->topic))
 			return;
-		alias->len = head->topic.len;
 	}
 	head->topic_alias = slot + 1;
 }

@@ -347,7 +347,7 @@ static void retained_source_counts_as_memory(struct kunit *test)
 	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
 	struct kmqtt_peer *peer = kmqtt_peer_alloc(test);
 	const struct kmqtt_session_params params = {
-		.name = "long", .kind = KMQTT_KIND_REMOTE,
+		.name = "long", .kind = KMQTT_KIND_LOCAL,
 	};
 	char *user = kunit_kzalloc(test, 60001, GFP_KERNEL);
 

@@ -228,6 +228,80 @@ static void ports_tell_who_is_there(struct kunit *test)
 	kmqtt_session_put(s);
 }
 
+/* What clients of the network make the switch keep has one limit, whatever it is. */
+static void clients_count_as_memory(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	char *name = kunit_kzalloc(test, 10001, GFP_KERNEL);
+	struct kmqtt_session_params params = {
+		.name = name, .kind = KMQTT_KIND_REMOTE, .expiry = U32_MAX,
+	};
+	struct kmqtt_peer *peer = kmqtt_peer_alloc(test);
+	int i, ret = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, name);
+	memset(name, 'n', 10000);
+	b->limits.memory_limit = 100000;
+	for (i = 0; i < 20; i++) {
+		name[0] = 'a' + i;
+		ret = kmqtt_peer_try(test, peer, &params);
+		if (ret)
+			break;
+		kmqtt_peer_detach(peer);
+	}
+	KUNIT_EXPECT_EQ(test, ret, -ENOBUFS);
+	KUNIT_EXPECT_FALSE(test, peer->present);
+	KUNIT_EXPECT_EQ(test, b->session_count, i);
+	KUNIT_EXPECT_GE(test, percpu_counter_sum(&b->memory), i * 10000);
+	/* who is there already may come back, but not as somebody with a longer name */
+	name[0] = 'a';
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, peer, &params), 0);
+	KUNIT_EXPECT_TRUE(test, peer->present);
+	kmqtt_peer_detach(peer);
+	peer->user = name;
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, peer, &params), -ENOBUFS);
+	KUNIT_EXPECT_EQ(test, b->session_count, i);
+	/* what one gives back another one may have */
+	b->limits.memory_limit += 20000;
+	KUNIT_EXPECT_EQ(test, kmqtt_peer_try(test, peer, &params), 0);
+	kmqtt_session_kill(peer->s, 0x98);
+	KUNIT_EXPECT_LT(test, percpu_counter_sum(&b->memory), 95000);
+}
+
+static void subscriptions_count_as_memory(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *peer = kmqtt_peer_new(test, "one", KMQTT_KIND_REMOTE);
+	const struct kmqtt_sub_opts opts = { };
+	char *filter = kunit_kzalloc(test, 10001, GFP_KERNEL);
+	int i, ret = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, filter);
+	memset(filter, 'f', 10000);
+	memcpy(filter, "$share/", 7);
+	b->limits.memory_limit = 100000;
+	for (i = 0; i < 20 && !ret; i++) {
+		/* a long share name, or a long level, or both in one */
+		filter[7] = 'a' + i;
+		filter[i % 2 ? 9 : 9998] = '/';
+		ret = kmqtt_session_subscribe(peer->s, TEXT(filter + (i % 3 ? 0 : 1)), &opts);
+		filter[i % 2 ? 9 : 9998] = 'f';
+	}
+	KUNIT_EXPECT_EQ(test, ret, -ENOBUFS);
+	KUNIT_EXPECT_EQ(test, peer->s->sub_count, i - 1);
+	KUNIT_EXPECT_EQ(test, b->tree.count, i - 1);
+	/* what they have in common counts once */
+	KUNIT_EXPECT_GT(test, percpu_counter_sum(&b->memory), 80000);
+	KUNIT_EXPECT_LE(test, percpu_counter_sum(&b->memory), 100000);
+	kmqtt_peer_detach(peer);
+	peer->s = kmqtt_session_find(b, "one");
+	KUNIT_ASSERT_NOT_NULL(test, peer->s);
+	kmqtt_session_kill(peer->s, 0x98);
+	kmqtt_session_put(peer->s);
+	peer->s = NULL;
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), 0);
+}
+
 static void sessions_have_limits(struct kunit *test)
 {
 	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
@@ -465,6 +539,8 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(expiry_changes_while_attached),
 	KUNIT_CASE(ports_tell_who_is_there),
 	KUNIT_CASE(sessions_have_limits),
+	KUNIT_CASE(clients_count_as_memory),
+	KUNIT_CASE(subscriptions_count_as_memory),
 	KUNIT_CASE(made_up_names_are_free),
 	KUNIT_CASE(kill_tells_the_port),
 	KUNIT_CASE(sessions_are_walked_by_number),

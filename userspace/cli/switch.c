@@ -23,7 +23,7 @@ static const char set_usage[] =
 	"  max_queued_bytes N              their bytes; 0: no limit\n"
 	"  max_packet_size N               largest MQTT packet, in bytes\n"
 	"  message_size_limit N            largest payload from an MQTT client; 0: no limit\n"
-	"  memory_limit N                  bytes of all messages; 0: no limit\n"
+	"  memory_limit N                  bytes of all that is kept; 0: no limit\n"
 	"  max_sessions N                  0: no limit\n"
 	"  max_subscriptions N             of one session; 0: no limit\n"
 	"  max_retained_messages N         0: no limit\n"
