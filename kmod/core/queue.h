@@ -94,13 +94,6 @@ static inline bool kmqtt_session_has_port(const struct kmqtt_session *session,
 	return rcu_access_pointer(session->port) == port;
 }
 
-/** kmqtt_identity_put() - drop a reference (atomic) */
-void kmqtt_identity_put(struct kmqtt_identity *who);
-
-/** kmqtt_publish_as() - kmqtt_publish() by a session that was @who then */
-int kmqtt_publish_as(struct kmqtt_session *from, struct kmqtt_identity *who,
-		     struct kmqtt_msg *msg);
-
 /** kmqtt_queue_init() / kmqtt_queue_exit() - cache of entries, at module load */
 int kmqtt_queue_init(void);
 void kmqtt_queue_exit(void);

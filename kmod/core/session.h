@@ -641,6 +641,21 @@ int kmqtt_session_publish(struct kmqtt_session *session,
 			  struct kmqtt_session **blocked, struct kmqtt_wakes *wakes);
 
 /**
+ * kmqtt_session_who() - who is it that this port is there for? (atomic)
+ *
+ * Return: with a reference; NULL if another port has the session by now
+ */
+struct kmqtt_identity *kmqtt_session_who(struct kmqtt_session *session,
+					 const struct kmqtt_port *port);
+
+/** kmqtt_identity_put() - drop a reference (atomic) */
+void kmqtt_identity_put(struct kmqtt_identity *who);
+
+/** kmqtt_publish_as() - kmqtt_publish() by a session that was @who then, without waiting */
+int kmqtt_publish_as(struct kmqtt_session *from, struct kmqtt_identity *who,
+		     struct kmqtt_msg *msg);
+
+/**
  * kmqtt_session_rx_known() - has this QoS 2 message come before? (atomic)
  *
  * Asked when it begins to come, to spare the rest; kmqtt_session_rx_qos2() decides.
@@ -658,8 +673,9 @@ static inline bool kmqtt_session_rx_known(struct kmqtt_session *session, u16 pac
  * one, which may have the session before this one's end is known, and must not be
  * told then that the message has arrived. For the same reason a port that has to
  * wait (-EAGAIN) calls kmqtt_session_rx_release() and, when it tries again, this;
- * if rx_release says -ESTALE, the client was told, and the message has to be
- * published without waiting.
+ * if rx_release says -ESTALE, or publishing does, the client was told, and the
+ * message has to be published without waiting, as who it came from
+ * (kmqtt_session_who() before this, kmqtt_publish_as()).
  * Return: 1: new, publish it and send PUBREC; 0: seen before, send PUBREC only;
  * -ENOMEM; -ESTALE: another port has the session by now, do neither.
  */

@@ -209,27 +209,43 @@ static void kmqtt_xchg_unblock(struct kmqtt_xchg *x)
 	kmqtt_session_put(blocked);
 }
 
-/* Return: as kmqtt_publish(), and -EEXIST, -ENOMEM, -ESTALE */
 static int kmqtt_xchg_try(struct kmqtt_xchg *x, struct kmqtt_session **blocked)
 {
-	struct kmqtt_inpub *pub = &x->pub;
+	return kmqtt_session_publish(x->session, x->port, x->pub.msg, blocked, &x->conn.wakes);
+}
+
+/* The message of @who: once it has arrived it is published, whoever has the session then. */
+static int kmqtt_xchg_try_once(struct kmqtt_xchg *x, struct kmqtt_identity *who,
+			       struct kmqtt_session **blocked)
+{
+	int ret = kmqtt_xchg_arrived(x);
+
+	if (ret <= 0)
+		return ret ?: -EEXIST;
+	ret = kmqtt_xchg_try(x, blocked);
+	if (ret == -EAGAIN && kmqtt_xchg_not_arrived(x) == -ESTALE) {
+		kmqtt_session_put(*blocked);
+		*blocked = NULL;
+		ret = -ESTALE;
+	}
+	/* the client is told by its new connection that it has arrived */
+	return ret == -ESTALE ? kmqtt_publish_as(x->session, who, x->pub.msg) : ret;
+}
+
+/* Return: as kmqtt_publish(), and -EEXIST, -ENOMEM, -ESTALE */
+static int kmqtt_xchg_try_qos(struct kmqtt_xchg *x, struct kmqtt_session **blocked)
+{
+	struct kmqtt_identity *who;
 	int ret;
 
-	if (pub->qos == 2) {
-		ret = kmqtt_xchg_arrived(x);
-		if (ret <= 0)
-			return ret ?: -EEXIST;
-	}
-	ret = kmqtt_session_publish(x->session, x->port, pub->msg, blocked,
-				    &x->conn.wakes);
-	if (ret != -EAGAIN || pub->qos < 2)
-		return ret;
-	if (kmqtt_xchg_not_arrived(x) != -ESTALE)
-		return ret;
-	/* the client is told by its new connection that it has arrived */
-	kmqtt_session_put(*blocked);
-	*blocked = NULL;
-	return kmqtt_publish(x->session, pub->msg, NULL);
+	if (x->pub.qos < 2)
+		return kmqtt_xchg_try(x, blocked);
+	who = kmqtt_session_who(x->session, x->port);
+	if (!who)
+		return -ESTALE;
+	ret = kmqtt_xchg_try_once(x, who, blocked);
+	kmqtt_identity_put(who);
+	return ret;
 }
 
 int kmqtt_xchg_publish(struct kmqtt_xchg *x)
@@ -239,7 +255,7 @@ int kmqtt_xchg_publish(struct kmqtt_xchg *x)
 
 	do {
 		kmqtt_xchg_unblock(x);
-		ret = kmqtt_xchg_try(x, &blocked);
+		ret = kmqtt_xchg_try_qos(x, &blocked);
 		if (ret != -EAGAIN)
 			break;
 		x->pub.blocked = blocked;

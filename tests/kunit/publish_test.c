@@ -424,6 +424,44 @@ static void session_of_another_user(struct kunit *test)
 	kmqtt_peer_expect_none(test, peer);
 }
 
+/*
+ * A QoS 2 message has arrived, and then another user's client takes the session: it
+ * will not come again, so it is published, and not as that one's.
+ */
+static void arrived_before_another_user(struct kunit *test)
+{
+	const struct kmqtt_session_params params = {
+		.name = "client",
+		.kind = KMQTT_KIND_REMOTE,
+		.ack_mode = KMQTT_ACK_MQTT,
+		.expiry = U32_MAX,
+	};
+	struct kmqtt_peer *old = kmqtt_peer_alloc(test), *new = kmqtt_peer_alloc(test);
+	struct kmqtt_peer *reader = local(test, "reader");
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "a/1", "x", 2, true);
+	struct kmqtt_identity *who;
+
+	kmqtt_peer_subscribe(test, reader, "a/#", 2, 0);
+	deny_name(test, KMQTT_ACL_WRITE, "a/#", KMQTT_ACL_USER, "two");
+	old->user = "one";
+	new->user = "two";
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, old, &params), 0);
+	who = kmqtt_session_who(old->s, &old->port);
+	KUNIT_ASSERT_NOT_NULL(test, who);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(old->s, &old->port, 7), 1);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, new, &params), 0);
+	KUNIT_EXPECT_NULL(test, kmqtt_session_who(old->s, &old->port));
+	KUNIT_EXPECT_EQ(test, kmqtt_session_publish(old->s, &old->port, msg, NULL, NULL),
+			-ESTALE);
+	kmqtt_peer_expect_none(test, reader);
+	KUNIT_EXPECT_EQ(test, kmqtt_publish_as(old->s, who, msg), 1);
+	kmqtt_peer_expect(test, reader, "x");
+	KUNIT_EXPECT_EQ(test, kmqtt_session_publish(new->s, &new->port, msg, NULL, NULL),
+			-EACCES);
+	kmqtt_identity_put(who);
+	kmqtt_msg_put(msg);
+}
+
 /* Who may not read a message does not take it away from his group. */
 static void group_skips_who_may_not_read(struct kunit *test)
 {
@@ -593,6 +631,7 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(retained_source_counts_as_memory),
 	KUNIT_CASE(retained_source_goes_with_its_message),
 	KUNIT_CASE(session_of_another_user),
+	KUNIT_CASE(arrived_before_another_user),
 	KUNIT_CASE(group_skips_who_may_not_read),
 	KUNIT_CASE(denials_are_told_once_a_second),
 	KUNIT_CASE(counters_count),
