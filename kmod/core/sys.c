@@ -22,7 +22,7 @@ static const char * const kmqtt_sys_names[] = {
 	"heap/current", "heap/maximum",
 	"messages/received", "messages/sent",
 	"publish/messages/received", "publish/messages/sent", "publish/messages/dropped",
-	"bytes/received", "bytes/sent",
+	"publish/bytes/received", "publish/bytes/sent", "bytes/received", "bytes/sent",
 };
 
 static_assert(ARRAY_SIZE(kmqtt_sys_names) == KMQTT_SYS_VALUES);
@@ -154,6 +154,8 @@ static void kmqtt_sys_collect(struct kmqtt_broker *b, const u64 *stat, u64 *v)
 	*v++ = stat[KMQTT_STAT_MESSAGES_PUBLISHED];
 	*v++ = stat[KMQTT_STAT_MESSAGES_DELIVERED];
 	*v++ = stat[KMQTT_STAT_MESSAGES_DROPPED];
+	*v++ = stat[KMQTT_STAT_BYTES_PUBLISHED];
+	*v++ = stat[KMQTT_STAT_BYTES_DELIVERED];
 	*v++ = stat[KMQTT_STAT_BYTES_RECEIVED];
 	*v++ = stat[KMQTT_STAT_BYTES_SENT];
 }

@@ -44,7 +44,7 @@ enum kmqtt_sys_load {
 };
 
 #define KMQTT_LOAD_TIMES	3	/* 1, 5 and 15 minutes */
-#define KMQTT_SYS_VALUES	22	/* numbers that are no averages */
+#define KMQTT_SYS_VALUES	24	/* numbers that are no averages */
 
 /**
  * struct kmqtt_sys_load_state - one of them

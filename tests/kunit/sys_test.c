@@ -62,6 +62,7 @@ static void sys_is_said(struct kunit *test)
 	sys_expect(test, peer, "$SYS/broker/subscriptions/count", "2");
 	sys_expect(test, peer, "$SYS/broker/shared_subscriptions/count", "1");
 	sys_expect(test, peer, "$SYS/broker/publish/messages/dropped", "0");
+	sys_expect(test, peer, "$SYS/broker/publish/bytes/sent", "0");
 	KUNIT_EXPECT_GT(test, b->retain.count, 40UL);
 	/* a change is said, at the next look */
 	kmqtt_peer_detach(remote);

@@ -16,7 +16,8 @@ NUMBERS = ["clients/total", "clients/inactive", "clients/disconnected", "clients
            "store/messages/count", "store/messages/bytes", "subscriptions/count",
            "shared_subscriptions/count", "retained messages/count", "heap/current",
            "heap/maximum", "messages/received", "messages/sent", "publish/messages/received",
-           "publish/messages/sent", "publish/messages/dropped", "bytes/received", "bytes/sent"]
+           "publish/messages/sent", "publish/messages/dropped", "publish/bytes/received",
+           "publish/bytes/sent", "bytes/received", "bytes/sent"]
 LOADS = ["messages/received", "messages/sent", "publish/received", "publish/sent",
          "publish/dropped", "bytes/received", "bytes/sent", "sockets", "connections"]
 
