@@ -274,13 +274,15 @@ static int kmqtt_client_subscribe(struct kmqtt_client *c, const struct kmqtt_fix
 	if (!codes)
 		return KMQTT_RC_QUOTA_EXCEEDED;
 	ack.packet_id = sub.packet_id;
-	while (kmqtt_subscribe_next(&sub.entries, &e)) {
+	/* each may have to look at all that is retained: who ends it does not wait for all */
+	while (!kmqtt_conn_ending(&c->x.conn) && kmqtt_subscribe_next(&sub.entries, &e)) {
 		codes[n++] = kmqtt_client_subscribe_one(c, &e, sub.props.sub_id);
 		cond_resched();
 	}
 	ack.codes.data = codes;
 	ack.codes.len = n;
-	kmqtt_client_suback(c, KMQTT_SUBACK, &ack);
+	if (!kmqtt_conn_ending(&c->x.conn))
+		kmqtt_client_suback(c, KMQTT_SUBACK, &ack);
 	kvfree(codes);
 	return 0;
 }
@@ -302,7 +304,7 @@ static int kmqtt_client_unsubscribe(struct kmqtt_client *c, const struct kmqtt_f
 	if (!codes)
 		return KMQTT_RC_QUOTA_EXCEEDED;
 	ack.packet_id = unsub.packet_id;
-	while (kmqtt_unsubscribe_next(&unsub.filters, &filter)) {
+	while (!kmqtt_conn_ending(&c->x.conn) && kmqtt_unsubscribe_next(&unsub.filters, &filter)) {
 		ret = kmqtt_client_mount(c, filter, &filter);
 		if (!ret)
 			ret = kmqtt_session_unsubscribe(c->x.session, filter.data, filter.len);
@@ -312,7 +314,8 @@ static int kmqtt_client_unsubscribe(struct kmqtt_client *c, const struct kmqtt_f
 	}
 	ack.codes.data = codes;
 	ack.codes.len = n;
-	kmqtt_client_suback(c, KMQTT_UNSUBACK, &ack);
+	if (!kmqtt_conn_ending(&c->x.conn))
+		kmqtt_client_suback(c, KMQTT_UNSUBACK, &ack);
 	kvfree(codes);
 	return 0;
 }

@@ -305,6 +305,13 @@ static inline void kmqtt_conn_hold(struct kmqtt_conn *conn)
 	set_bit(KMQTT_CONN_HELD, &conn->flags);
 }
 
+/** kmqtt_conn_ending() - is it about to be closed? Any context */
+static inline bool kmqtt_conn_ending(const struct kmqtt_conn *conn)
+{
+	return test_bit(KMQTT_CONN_FINISH, &conn->flags) ||
+	       test_bit(KMQTT_CONN_FAILED, &conn->flags);
+}
+
 /** kmqtt_conn_unhold() - go on reading. Any context */
 void kmqtt_conn_unhold(struct kmqtt_conn *conn);
 

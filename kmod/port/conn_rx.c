@@ -208,8 +208,7 @@ static int kmqtt_rx_feed(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 	int ret = 0;
 
 	while (!ret && (c->left || (rx->in_body && !rx->body_left))) {
-		if (test_bit(KMQTT_CONN_FINISH, &conn->flags) ||
-		    test_bit(KMQTT_CONN_FAILED, &conn->flags))
+		if (kmqtt_conn_ending(conn))
 			return 0;
 		if (test_bit(KMQTT_CONN_HELD, &conn->flags))
 			return -EAGAIN;
