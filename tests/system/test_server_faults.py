@@ -9,7 +9,7 @@ import pytest
 from kmqtt_client import NUMBERS, Client, connect_packet, subscribe_packet
 from kmqtt_packet import (
     CONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SESSION_EXPIRY, SUBSCRIBE,
-    UNSUBSCRIBE, packet, publish_packet, string, varint, wait_for)
+    TOPIC_ALIAS, UNSUBSCRIBE, packet, publish_packet, string, varint, wait_for)
 from kmqtt_watch import Watch
 
 TOO_LARGE = 0x95
@@ -341,3 +341,51 @@ def test_subscriber_that_stops_reading(broker, watch, topic, qos):
     numbers = numbers_of(got)
     assert numbers == sorted(set(numbers)) and 30 <= len(numbers) < count
     slow.disconnect(props={SESSION_EXPIRY: 0})
+
+
+def keep_session(broker, one, name):
+    """A session of this name that stays. Is there room for it?"""
+    new = broker.raw()
+    new.send(connect_packet(name, props={SESSION_EXPIRY: 3600}))
+    got = new.connacked()
+    if got.reason:
+        new.closed()
+    new.close()
+    return got.reason
+
+
+def keep_subscription(broker, one, name):
+    return one.subscribe(name, qos=1)[0] & 0x80 and 0x97
+
+
+def keep_share(broker, one, name):
+    return one.subscribe(f"$share/{name}/a", qos=1)[0] & 0x80 and 0x97
+
+
+def keep_alias(broker, one, name):
+    one.publish(name, props={TOPIC_ALIAS: int(name[:2])})
+    try:
+        one.ping()
+    except AssertionError:
+        return 0x97
+    return 0
+
+
+@pytest.mark.broker(max_topic_alias=100)
+@pytest.mark.parametrize("keep", [keep_session, keep_subscription, keep_share, keep_alias])
+def test_what_clients_make_it_keep_has_a_limit(broker, ident, topic, keep):
+    """Sessions, subscriptions and aliases of 60 kB each; nobody else is disturbed."""
+    reader, one = broker.connect(), broker.connect()
+    reader.subscribe(topic, qos=1)
+    broker.kmqtt("set", "memory_limit", 520000)
+    try:
+        taken = 0
+        while not (reason := keep(broker, one, f"{10 + taken}{ident}" + "x" * 60000)):
+            taken += 1
+        assert (reason, 3 <= taken <= 8) == (0x97, True)
+        reader.deliver(topic, b"still there")
+        assert reader.receive().payload == b"still there"
+    finally:
+        broker.kmqtt("set", "memory_limit", 1 << 30)
+        for n in range(10, 10 + taken):
+            broker.connect(f"{n}{ident}" + "x" * 60000, clean=True).disconnect()
