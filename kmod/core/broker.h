@@ -33,7 +33,7 @@ struct net;
  * @message_size_limit:	largest payload that an MQTT client may publish; 0: no limit
  * @memory_limit:	bytes of all messages in the switch, of the retained ones' topics, of
  *			subscriptions, and of what else MQTT clients make it keep: sessions
- *			and topic aliases; 0: no limit
+ *			with their queues, and topic aliases; 0: no limit
  * @max_sessions:	sessions; 0: no limit
  * @max_subscriptions:	subscriptions of one session; 0: no limit
  * @max_retained_messages: in the store; 0: no limit

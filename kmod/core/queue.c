@@ -234,6 +234,7 @@ void kmqtt_queue_drain(struct kmqtt_session *s, struct list_head *gone)
 	s->inflight_count = 0;
 	s->sent = 0;
 	s->sent_bytes = 0;
+	kmqtt_room_give_back(s);
 }
 
 /* rcu_read_lock() held */
@@ -446,8 +447,9 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 	} else if (s->policy == KMQTT_POLICY_KEEP_LATEST &&
 		   kmqtt_queue_replace(s, ent, &gone)) {
 		queued = true;
-	} else if ((how->room && s->online && s->policy == KMQTT_POLICY_BLOCK) ||
-		   kmqtt_queue_make_room(s, msg->size, extra, &gone)) {
+	} else if (((how->room && s->online && s->policy == KMQTT_POLICY_BLOCK) ||
+		    kmqtt_queue_make_room(s, msg->size, extra, &gone)) &&
+		   kmqtt_room_for_one(s)) {
 		kmqtt_queue_add_tail(s, ent);
 		queued = true;
 	} else {
@@ -663,6 +665,7 @@ int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 		fresh++;
 		n++;
 	}
+	kmqtt_room_less(s);
 	spin_unlock(&s->lock);
 
 	if (trace_kmqtt_deliver_enabled())

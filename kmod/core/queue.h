@@ -167,6 +167,21 @@ void kmqtt_qent_free_list(struct list_head *list);
 /** kmqtt_sub_ids_put() - drop a reference; NULL is allowed (atomic) */
 void kmqtt_sub_ids_put(struct kmqtt_sub_ids *ids);
 
+/* What both take (room.c); session->lock held for both. */
+
+/** kmqtt_room_for_one() - does memory_limit allow one more entry? */
+bool kmqtt_room_for_one(struct kmqtt_session *session);
+
+/** kmqtt_room_give_back() - what is not needed any more */
+void kmqtt_room_give_back(struct kmqtt_session *session);
+
+/** kmqtt_room_less() - an entry is gone: when nothing waits, what of it is not needed? */
+static inline void kmqtt_room_less(struct kmqtt_session *session)
+{
+	if (unlikely(session->room) && !session->queued)
+		kmqtt_room_give_back(session);
+}
+
 /* The window of deliveries in flight; session->lock held for all. */
 
 /** kmqtt_window_room() - may one more QoS 1/2 delivery be sent? */

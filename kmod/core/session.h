@@ -274,6 +274,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @next_expiry: none of them expires before this second of CLOCK_BOOTTIME; 0:
  *		none does at all
  * @inflight_count: entries in @inflight
+ * @room:	entries for which memory_limit was asked
  * @acl_generation: of the access rules by which all in @queue may be read by @who
  * @last_id:	number of the last delivery
  * @last_packet_id: packet identifier given last
@@ -329,6 +330,7 @@ struct kmqtt_session {
 	struct rb_root by_topic;
 	u32 queued;
 	u32 inflight_count;
+	u32 room;
 	u32 acl_generation;
 	u64 queued_bytes;
 	u64 next_expiry;

@@ -153,6 +153,7 @@ static bool kmqtt_window_finish(struct kmqtt_session *s, struct kmqtt_qent *ent,
 				u8 reason)
 {
 	kmqtt_window_remove(s, ent);
+	kmqtt_room_less(s);
 	ent->reason = reason;
 	return kmqtt_window_wanted(s);
 }

@@ -4,6 +4,7 @@
 #include <linux/kthread.h>
 #include <linux/slab.h>
 
+#include "core/queue.h"
 #include "proto/proto.h"
 #include "tests/kunit/fixture.h"
 
@@ -302,6 +303,72 @@ static void subscriptions_count_as_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), 0);
 }
 
+/* One short message in a long queue: what is there of it is not the message. */
+static void queue_entries_count_as_memory(struct kunit *test)
+{
+	const struct kmqtt_session_params params = {
+		.name = "client", .kind = KMQTT_KIND_REMOTE, .expiry = U32_MAX,
+	};
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &params);
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "x", 1, false);
+	struct kmqtt_delivery d;
+	s64 before;
+	int i;
+
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	before = percpu_counter_sum(&b->memory);
+	b->limits.max_queued_messages = 0;
+	b->limits.memory_limit = 50000;
+	for (i = 0; i < 1000; i++)
+		kmqtt_publish(NULL, msg, NULL);
+	KUNIT_EXPECT_GE(test, peer->s->queued * sizeof(struct kmqtt_qent), 40000);
+	KUNIT_EXPECT_LE(test, peer->s->queued * sizeof(struct kmqtt_qent), 50000);
+	KUNIT_EXPECT_EQ(test, peer->s->dropped_messages, 1000 - peer->s->queued);
+	KUNIT_EXPECT_LE(test, percpu_counter_sum(&b->memory), 50000);
+	while (kmqtt_peer_take(peer, &d) == 1)
+		kmqtt_delivery_put(&d);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), before);
+	for (i = 0; i < 100; i++)
+		kmqtt_publish(NULL, msg, NULL);
+	KUNIT_EXPECT_EQ(test, peer->s->queued, 100);
+	KUNIT_EXPECT_GT(test, percpu_counter_sum(&b->memory), before);
+	kmqtt_msg_put(msg);
+}
+
+/* And so it is of those that are in flight, until they are acknowledged. */
+static void entries_in_flight_count_as_memory(struct kunit *test)
+{
+	const struct kmqtt_session_params params = {
+		.name = "client", .kind = KMQTT_KIND_REMOTE, .ack_mode = KMQTT_ACK_MQTT,
+		.expiry = U32_MAX, .max_inflight = 50,
+	};
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &params);
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "x", 1, false);
+	struct kmqtt_delivery d;
+	u16 id[50];
+	s64 before;
+	int i;
+
+	kmqtt_session_resume(peer->s, &peer->port, 50, false);
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	before = percpu_counter_sum(&b->memory);
+	for (i = 0; i < 50; i++)
+		kmqtt_publish(NULL, msg, NULL);
+	for (i = 0; i < 50; i++) {
+		KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+		id[i] = d.packet_id;
+		kmqtt_delivery_put(&d);
+	}
+	KUNIT_EXPECT_GE(test, percpu_counter_sum(&b->memory) - before,
+			(50 - 8) * (s64)sizeof(struct kmqtt_qent));
+	for (i = 0; i < 50; i++)
+		KUNIT_EXPECT_EQ(test, kmqtt_session_puback(peer->s, &peer->port, id[i], 0), 0);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), before);
+	kmqtt_msg_put(msg);
+}
+
 static void sessions_have_limits(struct kunit *test)
 {
 	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
@@ -541,6 +608,8 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(sessions_have_limits),
 	KUNIT_CASE(clients_count_as_memory),
 	KUNIT_CASE(subscriptions_count_as_memory),
+	KUNIT_CASE(queue_entries_count_as_memory),
+	KUNIT_CASE(entries_in_flight_count_as_memory),
 	KUNIT_CASE(made_up_names_are_free),
 	KUNIT_CASE(kill_tells_the_port),
 	KUNIT_CASE(sessions_are_walked_by_number),
