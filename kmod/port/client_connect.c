@@ -291,6 +291,9 @@ int kmqtt_client_admit(struct kmqtt_client *c, struct kmqtt_greeting *g)
 	c->state = KMQTT_CLIENT_LIVE;
 	c->answered = true;
 	kmqtt_connack_accept(c, g, present);
+	/* more than the client takes: it was not let in */
+	if (!c->answered)
+		return 0;
 	kmqtt_session_set_online(c->x.session, &c->port, true);
 	kmqtt_stats_add(c->x.conn.broker->stats, KMQTT_STAT_CONNECTS, 1);
 	kmqtt_client_trace(c);
