@@ -19,16 +19,19 @@
 			 KMQTT_PROP_BIT(KMQTT_PROP_WILL_DELAY) |	\
 			 KMQTT_PROP_BIT(KMQTT_PROP_SUBSCRIPTION_ID))
 
-/* fixed header, topic length, packet identifier, property length: at most */
-#define KMQTT_PUBLISH_OVERHEAD	(5 + 2 + 2 + 4)
-
 /*
  * Short messages come from a cache with a constructor: a kernel that zeroes what
  * it hands out spares those, and all of them is filled in here.
  */
 #define KMQTT_MSG_SHORT	256
 
+/* Runs, of which most are either short or all that one recvmsg brings; likewise. */
+#define KMQTT_RUN_SHORT	2048
+#define KMQTT_RUN_LONG	16384
+
 static struct kmem_cache *kmqtt_msg_cache;
+static struct kmem_cache *kmqtt_run_short_cache;
+static struct kmem_cache *kmqtt_run_long_cache;
 
 static void kmqtt_msg_construct(void *p)
 {
@@ -44,11 +47,20 @@ int kmqtt_message_init(void)
 	kmqtt_msg_cache = kmem_cache_create_usercopy("kmqtt_msg", KMQTT_MSG_SHORT, 0, 0,
 						     data, KMQTT_MSG_SHORT - data,
 						     kmqtt_msg_construct);
-	return kmqtt_msg_cache ? 0 : -ENOMEM;
+	kmqtt_run_short_cache = kmem_cache_create("kmqtt_run_short", KMQTT_RUN_SHORT, 0, 0,
+						  kmqtt_msg_construct);
+	kmqtt_run_long_cache = kmem_cache_create("kmqtt_run_long", KMQTT_RUN_LONG, 0, 0,
+						 kmqtt_msg_construct);
+	if (kmqtt_msg_cache && kmqtt_run_short_cache && kmqtt_run_long_cache)
+		return 0;
+	kmqtt_message_exit();
+	return -ENOMEM;
 }
 
 void kmqtt_message_exit(void)
 {
+	kmem_cache_destroy(kmqtt_run_long_cache);
+	kmem_cache_destroy(kmqtt_run_short_cache);
 	kmem_cache_destroy(kmqtt_msg_cache);
 }
 
@@ -112,6 +124,7 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 	msg->qos = desc->qos;
 	msg->retain = desc->retain;
 	msg->origin = 0;
+	msg->run_count = 0;
 	put_unaligned_be16(desc->topic_len, msg->data);
 	p = kmqtt_msg_topic(msg);
 	memcpy(p, desc->topic, desc->topic_len);
@@ -121,6 +134,50 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 	return msg;
 }
 
+struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct kmqtt_run *run)
+{
+	u32 need = sizeof(struct kmqtt_msg) + sizeof(__be16) + run->topic.len + 1 + run->len;
+	u32 size = need > KMQTT_RUN_SHORT ? KMQTT_RUN_LONG : KMQTT_RUN_SHORT;
+	struct kmqtt_msg *msg;
+
+	if (need > size || run->count > U16_MAX)
+		return ERR_PTR(-EMSGSIZE);
+	if (!kmqtt_memory_charge(broker, size))
+		return ERR_PTR(-ENOBUFS);
+	msg = kmem_cache_alloc(size == KMQTT_RUN_SHORT ? kmqtt_run_short_cache :
+							 kmqtt_run_long_cache,
+			       GFP_KERNEL | __GFP_NOWARN);
+	if (!msg) {
+		kmqtt_memory_uncharge(broker, size);
+		return ERR_PTR(-ENOMEM);
+	}
+	refcount_set(&msg->refs, 1);
+	msg->size = size;
+	msg->broker = broker;
+	msg->tracker = NULL;
+	msg->time_ns = ktime_get_real_ns();
+	msg->expires = 0;
+	msg->run_longest = run->longest;
+	msg->props_len = 0;
+	msg->payload_len = run->len;
+	msg->topic_len = run->topic.len;
+	msg->qos = 0;
+	msg->retain = false;
+	msg->origin = 0;
+	msg->run_count = run->count;
+	msg->run_version = run->version;
+	put_unaligned_be16(run->topic.len, msg->data);
+	memcpy(kmqtt_msg_topic(msg), run->topic.data, run->topic.len);
+	kmqtt_msg_topic(msg)[run->topic.len] = 0;
+	return msg;
+}
+
+static void kmqtt_run_free(struct kmqtt_msg *msg)
+{
+	kmem_cache_free(msg->size == KMQTT_RUN_SHORT ? kmqtt_run_short_cache :
+						       kmqtt_run_long_cache, msg);
+}
+
 void kmqtt_msg_put(struct kmqtt_msg *msg)
 {
 	if (!refcount_dec_and_test(&msg->refs))
@@ -128,7 +185,9 @@ void kmqtt_msg_put(struct kmqtt_msg *msg)
 	kmqtt_memory_uncharge(msg->broker, msg->size);
 	kmqtt_tracker_put(msg->tracker);
 	/* vfree() may sleep, and the last reference is often dropped under RCU */
-	if (msg->size <= KMQTT_MSG_SHORT)
+	if (msg->run_count)
+		kmqtt_run_free(msg);
+	else if (msg->size <= KMQTT_MSG_SHORT)
 		kmem_cache_free(kmqtt_msg_cache, msg);
 	else if (is_vmalloc_addr(msg))
 		kvfree_rcu(msg, rcu);

@@ -24,8 +24,16 @@
 #include <linux/refcount.h>
 #include <linux/types.h>
 
+#include "proto/run.h"
+
 struct kmqtt_broker;
 struct kmqtt_tracker;
+
+/*
+ * What a PUBLISH has besides topic name, properties and payload, at most: fixed header,
+ * topic length, packet identifier, property length.
+ */
+#define KMQTT_PUBLISH_OVERHEAD	(5 + 2 + 2 + 4)
 
 /**
  * struct kmqtt_msg - a message on its way
@@ -39,6 +47,7 @@ struct kmqtt_tracker;
  * @size:	bytes of this allocation, as counted against memory_limit
  * @record_len:	bytes of its record for a local reader, if no subscription
  *		identifiers have to be added (struct kmqtt_record.len)
+ * @run_longest: of a run: bytes of its longest packet
  * @props_len:	bytes of the properties, without message expiry interval,
  *		topic alias, subscription identifiers and will delay
  * @payload_len: bytes of the payload
@@ -46,6 +55,8 @@ struct kmqtt_tracker;
  * @qos:	QoS with which it was published
  * @retain:	it was published with RETAIN (MQTT 5.0, 3.3.1.3)
  * @origin:	slot of the uplink that it came from, 1 to 64; else 0
+ * @run_count:	packets of a run (core/run.h), which are the payload; 0: it is none
+ * @run_version: protocol version of a run
  * @data:	as drawn above
  *
  * All but @refs is constant from kmqtt_publish() on.
@@ -62,13 +73,18 @@ struct kmqtt_msg {
 		};
 		struct rcu_head rcu;
 	};
-	u32 record_len;
+	union {
+		u32 record_len;
+		u32 run_longest;
+	};
 	u32 props_len;
 	u32 payload_len;
 	u16 topic_len;
 	u8 qos;
 	u8 retain : 1;
 	u8 origin : 7;
+	u16 run_count;
+	u8 run_version;
 	u8 data[];
 };
 
@@ -107,6 +123,20 @@ struct kmqtt_msg_desc {
  */
 struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 				  const struct kmqtt_msg_desc *desc, gfp_t gfp);
+
+/* Bytes of packets in one run for which kmqtt_msg_alloc_run() has room, at most. */
+#define KMQTT_RUN_MAX	(16384 - 256)
+
+/**
+ * kmqtt_msg_alloc_run() - a message for the packets of a run, with room for them
+ * @broker:	switch whose memory_limit counts
+ * @run:	the run
+ *
+ * The caller copies the packets in. Process context, may sleep. Return: the message
+ * with one reference; ERR_PTR(-EMSGSIZE): there are too many, or they are too long;
+ * ERR_PTR(-ENOMEM), ERR_PTR(-ENOBUFS).
+ */
+struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct kmqtt_run *run);
 
 /**
  * kmqtt_memory_charge() - count bytes against memory_limit

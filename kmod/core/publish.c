@@ -6,6 +6,7 @@
 
 #include "compat.h"
 #include "core/broker.h"
+#include "core/publish.h"
 #include "core/queue.h"
 #include "core/share.h"
 #include "core/trace.h"
@@ -49,9 +50,8 @@ struct kmqtt_route {
 	const struct kmqtt_sub **stack;
 };
 
-static bool kmqtt_route_wanted(const struct kmqtt_session *from,
-			       const struct kmqtt_msg *msg,
-			       const struct kmqtt_sub *sub)
+bool kmqtt_route_wanted(const struct kmqtt_session *from, const struct kmqtt_msg *msg,
+			const struct kmqtt_sub *sub)
 {
 	const struct kmqtt_session *s = sub->session;
 
@@ -246,20 +246,6 @@ static struct kmqtt_session *kmqtt_route_ask(struct kmqtt_route *r)
 	return r->full;
 }
 
-/**
- * struct kmqtt_publisher - on whose account a message is published
- * @session:	session, or NULL: the switch itself, which may all
- * @who:	who the session was then, or NULL: who it is
- * @port:	the port that must have the session still, or NULL
- * @wakes:	where wake-ups are held back, or NULL
- */
-struct kmqtt_publisher {
-	struct kmqtt_session *session;
-	struct kmqtt_identity *who;
-	const struct kmqtt_port *port;
-	struct kmqtt_wakes *wakes;
-};
-
 /* rcu_read_lock() held. Return: who it is; NULL: another port has the session by now */
 static struct kmqtt_identity *kmqtt_publisher_who(const struct kmqtt_publisher *by)
 {
@@ -273,8 +259,7 @@ static struct kmqtt_identity *kmqtt_publisher_who(const struct kmqtt_publisher *
 }
 
 /* Return: 0, -EACCES, -ESTALE */
-static int kmqtt_publish_allowed(const struct kmqtt_publisher *by,
-				 struct kmqtt_msg *msg)
+int kmqtt_publish_allowed(const struct kmqtt_publisher *by, const struct kmqtt_msg *msg)
 {
 	struct kmqtt_acl *acl = &msg->broker->acl;
 	const struct kmqtt_identity *who;

@@ -77,9 +77,8 @@ static bool kmqtt_qent_tracked(const struct kmqtt_session *s,
  * promised to arrive, GFP_NOWAIT for the rest: a publisher never waits for
  * memory that a subscriber holds.
  */
-static struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s,
-					 struct kmqtt_msg *msg,
-					 const struct kmqtt_push *how)
+struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s, struct kmqtt_msg *msg,
+				  const struct kmqtt_push *how)
 {
 	gfp_t gfp = (how->qos ? GFP_ATOMIC : GFP_NOWAIT) | __GFP_NOWARN;
 	struct mem_cgroup *memcg = READ_ONCE(s->memcg);
@@ -108,6 +107,9 @@ static struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s,
 	ent->group = how->group && kmqtt_group_tryget(how->group) ? how->group : NULL;
 	ent->id = 0;
 	ent->sub_id = how->sub_id;
+	ent->count = msg->run_count ?: 1;
+	ent->len = msg->payload_len;
+	ent->bytes = msg->topic_len + msg->payload_len;
 	ent->packet_id = 0;
 	ent->qos = how->qos;
 	ent->state = KMQTT_QENT_QUEUED;
@@ -129,8 +131,7 @@ static int kmqtt_topic_cmp(const struct kmqtt_msg *a, const struct kmqtt_msg *b)
 	return memcmp(kmqtt_msg_topic(a), kmqtt_msg_topic(b), a->topic_len);
 }
 
-static struct kmqtt_qent *kmqtt_topic_find(struct kmqtt_session *s,
-					   const struct kmqtt_msg *msg)
+struct kmqtt_qent *kmqtt_topic_find(struct kmqtt_session *s, const struct kmqtt_msg *msg)
 {
 	struct rb_node *n = s->by_topic.rb_node;
 
@@ -175,7 +176,7 @@ static void kmqtt_queue_count(struct kmqtt_session *s, struct kmqtt_qent *ent)
 {
 	kmqtt_queue_note_expiry(s, ent->msg);
 	ent->state = KMQTT_QENT_QUEUED;
-	s->queued++;
+	s->queued += ent->count;
 	s->queued_bytes += ent->msg->size;
 	if (s->policy == KMQTT_POLICY_KEEP_LATEST)
 		kmqtt_topic_insert(s, ent);
@@ -201,7 +202,7 @@ void kmqtt_queue_remove(struct kmqtt_session *s, struct kmqtt_qent *ent)
 {
 	lockdep_assert_held(&s->lock);
 	list_del(&ent->link);
-	s->queued--;
+	s->queued -= ent->count;
 	s->queued_bytes -= ent->msg->size;
 	if (!RB_EMPTY_NODE(&ent->rb))
 		rb_erase(&ent->rb, &s->by_topic);
@@ -287,13 +288,13 @@ void kmqtt_queue_space(struct kmqtt_session *s)
 		wake_up_all(&s->space);
 }
 
-static u32 kmqtt_queue_max(const struct kmqtt_session *s)
+u32 kmqtt_queue_max(const struct kmqtt_session *s)
 {
 	return s->max_queued_messages ?:
 	       READ_ONCE(s->broker->limits.max_queued_messages);
 }
 
-static u64 kmqtt_queue_max_bytes(const struct kmqtt_session *s)
+u64 kmqtt_queue_max_bytes(const struct kmqtt_session *s)
 {
 	return s->max_queued_bytes ?:
 	       READ_ONCE(s->broker->limits.max_queued_bytes);
@@ -378,7 +379,7 @@ static bool kmqtt_queue_make_room(struct kmqtt_session *s, u32 size, u64 extra,
 			return false;
 		kmqtt_queue_remove(s, oldest);
 		list_add_tail(&oldest->link, gone);
-		s->dropped_messages++;
+		s->dropped_messages += oldest->count;
 	}
 	return true;
 }
@@ -414,7 +415,7 @@ static bool kmqtt_queue_replace(struct kmqtt_session *s, struct kmqtt_qent *ent,
 	    s->queued_bytes - old->msg->size + ent->msg->size > max_bytes) {
 		kmqtt_queue_remove(s, old);
 		list_add_tail(&old->link, gone);
-		s->dropped_messages++;
+		s->dropped_messages += old->count;
 		return false;
 	}
 	kmqtt_queue_note_expiry(s, ent->msg);
@@ -422,9 +423,24 @@ static bool kmqtt_queue_replace(struct kmqtt_session *s, struct kmqtt_qent *ent,
 	rb_replace_node(&old->rb, &ent->rb, &s->by_topic);
 	s->queued_bytes += ent->msg->size;
 	s->queued_bytes -= old->msg->size;
+	s->queued += ent->count;
+	s->queued -= old->count;
 	list_add_tail(&old->link, gone);
-	s->dropped_messages++;
+	s->dropped_messages += old->count;
 	return true;
+}
+
+void kmqtt_queue_pushed(struct kmqtt_session *s, const struct kmqtt_push *how,
+			u64 lost, u64 dropped, bool wake)
+{
+	if (unlikely(lost)) {
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, lost);
+		kmqtt_queue_tell_drop(s, dropped, 0);
+	}
+	if (wake && how->wakes)
+		kmqtt_wakes_add(how->wakes, s);
+	else if (wake)
+		kmqtt_port_wake(s);
 }
 
 bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
@@ -462,19 +478,11 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 
 	if (unlikely(dropped != before))
 		trace_kmqtt_drop(s, msg, dropped - before);
-	if (unlikely(dropped != before))
-		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED,
-				dropped - before);
 	if (unlikely(!list_empty(&gone)))
 		kmqtt_qent_free_list(&gone);
 	if (!queued && ent)
 		kmqtt_qent_free(ent);
-	if (unlikely(dropped != before))
-		kmqtt_queue_tell_drop(s, dropped, 0);
-	if ((queued || unlikely(first)) && how->wakes)
-		kmqtt_wakes_add(how->wakes, s);
-	else if (queued || unlikely(first))
-		kmqtt_port_wake(s);
+	kmqtt_queue_pushed(s, how, dropped - before, dropped, queued || first);
 	return queued;
 }
 
@@ -498,289 +506,4 @@ void kmqtt_queue_return(struct kmqtt_session *s, struct list_head *list)
 	kmqtt_qent_free_list(&gone);
 	kmqtt_queue_space(s);
 	kmqtt_queue_wake(s);
-}
-
-/* Fill a delivery from an entry; its references stay the entry's. */
-static void kmqtt_delivery_fill(struct kmqtt_delivery *d, struct kmqtt_qent *ent,
-				u32 expiry)
-{
-	d->msg = ent->msg;
-	d->more_ids = ent->more_ids;
-	d->ent = ent;
-	d->id = ent->id;
-	d->sub_id = ent->sub_id;
-	d->expiry = expiry;
-	d->packet_id = ent->packet_id;
-	d->kind = KMQTT_DELIVER_PUBLISH;
-	d->qos = ent->qos;
-	d->retain = ent->retain;
-	d->dup = ent->dup;
-}
-
-/* It stays in flight, so the delivery gets references of its own. */
-static void kmqtt_delivery_share(struct kmqtt_delivery *d)
-{
-	d->ent = NULL;
-	kmqtt_msg_get(d->msg);
-	if (d->more_ids)
-		refcount_inc(&d->more_ids->refs);
-}
-
-void kmqtt_delivery_put(struct kmqtt_delivery *d)
-{
-	if (d->ent) {
-		kmqtt_qent_free(d->ent);
-	} else if (d->msg) {
-		kmqtt_msg_put(d->msg);
-		kmqtt_sub_ids_put(d->more_ids);
-	}
-}
-
-/* The next one that a reconnect has to send again. */
-static void kmqtt_take_again(struct kmqtt_session *s, struct kmqtt_delivery *d)
-{
-	struct kmqtt_qent *ent = s->resend;
-	u32 left;
-
-	/* what is in flight is sent on even if it has expired by now */
-	if (!kmqtt_msg_expiry_left(ent->msg, &left))
-		left = 1;
-	kmqtt_delivery_fill(d, ent, left);
-	if (ent->state == KMQTT_QENT_RELEASED) {
-		d->kind = KMQTT_DELIVER_PUBREL;
-		d->msg = NULL;
-		d->more_ids = NULL;
-		d->ent = NULL;
-	} else {
-		kmqtt_delivery_share(d);
-	}
-	kmqtt_window_count(s, ent, 1);
-	ent->unsent = false;
-	s->resend = list_is_last(&ent->link, &s->inflight) ?
-		    NULL : list_next_entry(ent, link);
-}
-
-static void kmqtt_take_new(struct kmqtt_session *s, struct kmqtt_qent *ent,
-			   u32 left, struct kmqtt_delivery *d)
-{
-	kmqtt_queue_remove(s, ent);
-	ent->id = ++s->last_id;
-	s->delivered_messages++;
-	s->delivered_bytes += ent->msg->topic_len + ent->msg->payload_len;
-	if (ent->qos && s->ack_mode != KMQTT_ACK_AUTO) {
-		kmqtt_window_add(s, ent);
-		kmqtt_delivery_fill(d, ent, left);
-		kmqtt_delivery_share(d);
-	} else {
-		kmqtt_delivery_fill(d, ent, left);
-	}
-}
-
-bool kmqtt_qent_allowed(struct kmqtt_session *s, const struct kmqtt_qent *ent)
-{
-	bool ret;
-
-	rcu_read_lock();
-	ret = kmqtt_acl_check(&s->broker->acl, rcu_dereference(s->who), KMQTT_ACL_READ,
-			      kmqtt_msg_topic(ent->msg), ent->msg->topic_len);
-	rcu_read_unlock();
-	return ret;
-}
-
-/*
- * Access rules are asked when a message is queued; if they have changed since, or
- * who it is for, once more before the next one is taken.
- */
-static unsigned int kmqtt_queue_drop_denied(struct kmqtt_session *s, u32 generation,
-					    struct list_head *gone)
-{
-	struct kmqtt_qent *ent, *next;
-	unsigned int denied = 0;
-
-	s->acl_generation = generation;
-	if (kmqtt_acl_empty(&s->broker->acl))
-		return 0;
-	list_for_each_entry_safe(ent, next, &s->queue, link) {
-		if (kmqtt_qent_allowed(s, ent))
-			continue;
-		kmqtt_queue_remove(s, ent);
-		list_add_tail(&ent->link, gone);
-		denied++;
-	}
-	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DENIED, denied);
-	return denied;
-}
-
-static size_t kmqtt_qent_record_len(const struct kmqtt_qent *ent)
-{
-	const struct kmqtt_delivery d = { .msg = ent->msg, .more_ids = ent->more_ids };
-
-	return kmqtt_delivery_record_len(&d);
-}
-
-int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
-		       struct kmqtt_delivery *out, unsigned int max, size_t *room)
-{
-	u32 generation = atomic_read(&s->broker->acl.generation);
-	unsigned int n = 0, expired = 0, denied = 0, fresh = 0, i;
-	struct kmqtt_qent *ent;
-	LIST_HEAD(gone);
-	u64 bytes = 0;
-	int ret = 0;
-
-	spin_lock(&s->lock);
-	if (unlikely(s->acl_generation != generation))
-		denied = kmqtt_queue_drop_denied(s, generation, &gone);
-	while (n < max && kmqtt_session_has_port(s, port)) {
-		bool again = s->resend;
-		size_t len;
-		u32 left;
-
-		ent = again ? s->resend :
-		      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
-		if (!ent)
-			break;
-		if (!again && !kmqtt_msg_expiry_left(ent->msg, &left)) {
-			kmqtt_queue_remove(s, ent);
-			list_add_tail(&ent->link, &gone);
-			s->expired_messages++;
-			expired++;
-			continue;
-		}
-		if (ent->qos && s->ack_mode != KMQTT_ACK_AUTO &&
-		    !kmqtt_window_room(s))
-			break;
-		len = kmqtt_qent_record_len(ent);
-		if (len > *room) {
-			ret = -EMSGSIZE;
-			break;
-		}
-		*room -= len;
-		if (again) {
-			kmqtt_take_again(s, &out[n++]);
-			continue;
-		}
-		kmqtt_take_new(s, ent, left, &out[n]);
-		bytes += out[n].msg->topic_len + out[n].msg->payload_len;
-		fresh++;
-		n++;
-	}
-	kmqtt_room_less(s);
-	spin_unlock(&s->lock);
-
-	if (trace_kmqtt_deliver_enabled())
-		for (i = 0; i < n; i++)
-			trace_kmqtt_deliver(s, &out[i]);
-	if (fresh) {
-		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, fresh);
-		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);
-	}
-	if (unlikely(expired || denied)) {
-		kmqtt_qent_free_list(&gone);
-		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_EXPIRED, expired);
-	}
-	if (n || expired || denied)
-		kmqtt_queue_space(s);
-	return n ? n : ret;
-}
-
-void kmqtt_queue_uncount(struct kmqtt_session *s, const struct kmqtt_msg *msg)
-{
-	u64 bytes = msg->topic_len + msg->payload_len;
-
-	lockdep_assert_held(&s->lock);
-	s->delivered_messages--;
-	s->delivered_bytes -= bytes;
-	kmqtt_stats_sub(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, 1);
-	kmqtt_stats_sub(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);
-}
-
-/*
- * Return: true if the entry must be freed: a later one of its topic is there, or
- * its connection is not
- */
-static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d,
-			     bool late)
-{
-	struct kmqtt_qent *ent = d->ent;
-
-	if (!ent) {
-		if (late)
-			return false;	/* whoever came sends it again */
-		ent = kmqtt_window_find(s, s->ack_mode == KMQTT_ACK_MQTT ?
-					d->packet_id : d->id);
-		if (!ent)
-			return false;	/* acknowledged already */
-		if (s->ack_mode == KMQTT_ACK_MQTT &&
-		    (d->dup || d->kind == KMQTT_DELIVER_PUBREL)) {
-			s->resend = ent;
-			ent->unsent = true;
-			kmqtt_window_count(s, ent, -1);
-			return false;
-		}
-		kmqtt_window_remove(s, ent);
-	}
-	kmqtt_queue_uncount(s, ent->msg);
-	if (s->dead || (late && !ent->qos) ||
-	    (s->policy == KMQTT_POLICY_KEEP_LATEST && kmqtt_topic_find(s, ent->msg))) {
-		s->dropped_messages++;
-		d->ent = ent;
-		return true;
-	}
-	kmqtt_queue_add_head(s, ent);
-	d->ent = NULL;
-	return false;
-}
-
-void kmqtt_session_untake(struct kmqtt_session *s, const struct kmqtt_port *port,
-			  struct kmqtt_delivery *d, unsigned int count)
-{
-	unsigned int i;
-
-	for (i = count; i-- > 0;) {
-		bool shared = !d[i].ent && d[i].msg;
-		struct kmqtt_msg *msg = d[i].msg;
-		struct kmqtt_sub_ids *ids = d[i].more_ids;
-		bool gone;
-
-		spin_lock(&s->lock);
-		gone = kmqtt_untake_one(s, &d[i], !kmqtt_session_has_port(s, port));
-		spin_unlock(&s->lock);
-		if (gone)
-			kmqtt_qent_free(d[i].ent);
-		if (shared) {
-			kmqtt_msg_put(msg);
-			kmqtt_sub_ids_put(ids);
-		}
-	}
-}
-
-bool kmqtt_session_pending(struct kmqtt_session *s, const struct kmqtt_port *port)
-{
-	struct kmqtt_qent *ent;
-	bool ret = false;
-
-	if (list_empty_careful(&s->queue) && !READ_ONCE(s->resend))
-		return false;
-	spin_lock(&s->lock);
-	ent = s->resend ?:
-	      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
-	if (ent && kmqtt_session_has_port(s, port))
-		ret = !ent->qos || s->ack_mode == KMQTT_ACK_AUTO ||
-		      kmqtt_window_room(s);
-	spin_unlock(&s->lock);
-	return ret;
-}
-
-u64 kmqtt_session_dropped(struct kmqtt_session *s)
-{
-	u64 n;
-
-	if (likely(!kmqtt_session_has_dropped(s)))
-		return 0;
-	spin_lock(&s->lock);
-	n = s->dropped_messages - s->dropped_reported;
-	s->dropped_reported = s->dropped_messages;
-	spin_unlock(&s->lock);
-	return n;
 }

@@ -30,6 +30,9 @@ enum kmqtt_qent_state {
  * @group:	group of the shared subscription by which it came, a reference; or NULL
  * @id:		number of the delivery, given when it is taken
  * @sub_id:	subscription identifier, or 0
+ * @count:	messages: 1, or the packets of a run that it has
+ * @len:	of a run: their bytes
+ * @bytes:	bytes of their topic names and payloads
  * @packet_id:	packet identifier while in flight, KMQTT_ACK_MQTT
  * @qos:	QoS to deliver with
  * @state:	&enum kmqtt_qent_state
@@ -47,6 +50,9 @@ struct kmqtt_qent {
 	struct kmqtt_sub_group *group;
 	u64 id;
 	u32 sub_id;
+	u32 count;
+	u32 len;
+	u32 bytes;
 	u16 packet_id;
 	u8 qos;
 	u8 state;
@@ -107,6 +113,29 @@ void kmqtt_queue_exit(void);
 bool kmqtt_queue_push(struct kmqtt_session *session, struct kmqtt_msg *msg,
 		      const struct kmqtt_push *how);
 
+/**
+ * kmqtt_qent_new() - an entry for a message of this session, which is in no list
+ *
+ * rcu_read_lock() held. With references to all that it points to. Return: it or NULL
+ */
+struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *session, struct kmqtt_msg *msg,
+				  const struct kmqtt_push *how);
+
+/**
+ * kmqtt_queue_pushed() - the lock is dropped: count, tell and wake
+ * @session:	session; rcu_read_lock() held
+ * @how:	how it was pushed
+ * @lost:	messages that were dropped for it
+ * @dropped:	all that the session has dropped so far
+ * @wake:	there is something new for its port
+ */
+void kmqtt_queue_pushed(struct kmqtt_session *session, const struct kmqtt_push *how,
+			u64 lost, u64 dropped, bool wake);
+
+/** kmqtt_queue_max() / kmqtt_queue_max_bytes() - its caps in messages, bytes; 0: none */
+u32 kmqtt_queue_max(const struct kmqtt_session *session);
+u64 kmqtt_queue_max_bytes(const struct kmqtt_session *session);
+
 /** kmqtt_queue_keeps() - is this QoS queued now, or only what can be sent at once? */
 bool kmqtt_queue_keeps(const struct kmqtt_session *session, u8 qos);
 
@@ -134,6 +163,10 @@ void kmqtt_queue_add_head(struct kmqtt_session *session, struct kmqtt_qent *ent)
 /** kmqtt_queue_remove() - unlink an entry of session->queue; lock held */
 void kmqtt_queue_remove(struct kmqtt_session *session, struct kmqtt_qent *ent);
 
+/** kmqtt_topic_find() - an entry of the same topic in session->by_topic, or NULL; lock held */
+struct kmqtt_qent *kmqtt_topic_find(struct kmqtt_session *session,
+				    const struct kmqtt_msg *msg);
+
 /** kmqtt_queue_reindex() - after a change of session->policy; lock held */
 void kmqtt_queue_reindex(struct kmqtt_session *session);
 
@@ -152,8 +185,13 @@ void kmqtt_queue_drain(struct kmqtt_session *session, struct list_head *gone);
  */
 void kmqtt_queue_tell_drop(struct kmqtt_session *session, u64 count, u8 reason);
 
-/** kmqtt_queue_uncount() - a message that was taken is not delivered; lock held */
-void kmqtt_queue_uncount(struct kmqtt_session *session, const struct kmqtt_msg *msg);
+/**
+ * kmqtt_queue_uncount() - messages that were taken are not delivered; lock held
+ * @session:	session
+ * @count:	how many
+ * @bytes:	bytes of their topic names and payloads
+ */
+void kmqtt_queue_uncount(struct kmqtt_session *session, u32 count, u64 bytes);
 
 /** kmqtt_qent_allowed() - do the rules let the session's peer read it? Any context */
 bool kmqtt_qent_allowed(struct kmqtt_session *session, const struct kmqtt_qent *ent);

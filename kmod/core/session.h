@@ -66,11 +66,15 @@ struct kmqtt_port_ops {
 /**
  * struct kmqtt_port - where a session plugs in; embedded in a file, connection...
  * @ops:	constant
+ * @run_max:	bytes of a packet in a run that it takes, at most
+ * @run_version: protocol version of runs (core/run.h) that it takes; 0: of none
  *
- * Its owner frees it no earlier than a grace period after it was detached.
+ * Constant while it is attached. Its owner frees it no earlier than a grace period after it was detached.
  */
 struct kmqtt_port {
 	const struct kmqtt_port_ops *ops;
+	u32 run_max;
+	u8 run_version;
 };
 
 /**
@@ -139,10 +143,12 @@ struct kmqtt_sub_ids {
  * enum kmqtt_delivery_kind - what a port has to send
  * @KMQTT_DELIVER_PUBLISH:	a message
  * @KMQTT_DELIVER_PUBREL:	only the PUBREL of a QoS 2 message, after a reconnect
+ * @KMQTT_DELIVER_RUN:		packets of a run, to a port that takes them
  */
 enum kmqtt_delivery_kind {
 	KMQTT_DELIVER_PUBLISH = 0,
 	KMQTT_DELIVER_PUBREL = 1,
+	KMQTT_DELIVER_RUN = 2,
 };
 
 /**
@@ -154,6 +160,8 @@ enum kmqtt_delivery_kind {
  * @id:		number of the delivery in its session, from 1 up
  * @sub_id:	subscription identifier, 0: none
  * @expiry:	message expiry interval left in seconds, 0: none
+ * @run_len:	of a run: bytes of its packets, from @msg's payload on
+ * @run_count:	of a run: how many there are
  * @packet_id:	for KMQTT_ACK_MQTT and QoS > 0, else 0
  * @kind:	&enum kmqtt_delivery_kind
  * @qos:	QoS to deliver with
@@ -167,12 +175,22 @@ struct kmqtt_delivery {
 	u64 id;
 	u32 sub_id;
 	u32 expiry;
+	u32 run_len;
+	u16 run_count;
 	u16 packet_id;
 	u8 kind;
 	u8 qos;
 	bool retain;
 	bool dup;
 };
+
+/** kmqtt_port_takes_run() - may a run go to this port as it is? NULL is allowed */
+static inline bool kmqtt_port_takes_run(const struct kmqtt_port *port,
+					const struct kmqtt_msg *msg)
+{
+	return port && port->run_version == msg->run_version &&
+	       msg->run_longest <= port->run_max;
+}
 
 /** kmqtt_delivery_put() - drop the references of a delivery (atomic) */
 void kmqtt_delivery_put(struct kmqtt_delivery *d);

@@ -300,7 +300,7 @@ void kmqtt_session_forget(struct kmqtt_session *s, const struct kmqtt_port *port
 		return;
 	}
 	dropped = ++s->dropped_messages;
-	kmqtt_queue_uncount(s, d->msg);
+	kmqtt_queue_uncount(s, 1, d->msg->topic_len + d->msg->payload_len);
 	if (!d->ent)
 		ent = kmqtt_window_find(s, d->packet_id ?: d->id);
 	if (ent)

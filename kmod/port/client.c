@@ -329,6 +329,7 @@ static void kmqtt_client_closed(struct kmqtt_conn *conn)
 
 static const struct kmqtt_conn_ops kmqtt_client_ops = {
 	.packet		= kmqtt_client_any,
+	.run		= kmqtt_client_run,
 	.publish	= kmqtt_client_publish,
 	.published	= kmqtt_client_published,
 	.resume		= kmqtt_client_resume,

@@ -220,6 +220,9 @@ int kmqtt_client_publish(struct kmqtt_conn *conn, const struct kmqtt_publish *pu
 int kmqtt_client_published(struct kmqtt_conn *conn);
 int kmqtt_client_resume(struct kmqtt_conn *conn);
 
+/** kmqtt_client_run() - as &kmqtt_conn_ops.run */
+size_t kmqtt_client_run(struct kmqtt_conn *conn, const u8 *p, size_t left);
+
 /** kmqtt_client_xchg_ops - what a client's listener does with messages that go out */
 extern const struct kmqtt_xchg_ops kmqtt_client_xchg_ops;
 

@@ -253,10 +253,16 @@ static void kmqtt_client_limits(struct kmqtt_client *c, const struct kmqtt_conne
 		c->keepalive = conf->max_keepalive;
 	c->x.receive_max = conf->receive_maximum ?:
 			   READ_ONCE(c->x.conn.broker->limits.max_inflight_messages);
+	c->port.run_max = c->x.peer_max_packet;
+	if (!conf->mount_len)
+		c->port.run_version = kmqtt_run_version(connect->version);
 	if (connect->version != KMQTT_V5)
 		return;
 	c->x.in.max = conf->max_topic_alias;
 	c->x.out.max = min(conf->max_topic_alias_broker, connect->props.topic_alias_max);
+	/* a run goes out as it came in, with the whole topic name */
+	if (c->x.out.max)
+		c->port.run_version = 0;
 }
 
 static void kmqtt_client_trace(const struct kmqtt_client *c)

@@ -11,8 +11,12 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/message.h"
+#include "core/run.h"
 #include "port/client.h"
 #include "proto/topic.h"
+
+/* So few bytes are not worth looking for a run. */
+#define KMQTT_CLIENT_RUN_MIN	32
 
 /* The mount point. */
 
@@ -191,6 +195,40 @@ int kmqtt_client_resume(struct kmqtt_conn *conn)
 	struct kmqtt_client *c = kmqtt_client_of(conn);
 
 	return kmqtt_xchg_waits(&c->x) ? -EAGAIN : kmqtt_client_put_in(c);
+}
+
+/* Is there nothing about this client's messages that has to be looked at one by one? */
+static bool kmqtt_client_may_run(const struct kmqtt_client *c)
+{
+	const struct kmqtt_listener_conf *conf;
+	bool ret;
+
+	if (c->state != KMQTT_CLIENT_LIVE || c->conf->mount_len ||
+	    READ_ONCE(c->x.conn.broker->limits.message_size_limit))
+		return false;
+	rcu_read_lock();
+	conf = rcu_dereference(c->listener->conf);
+	ret = !conf->message_rate && !conf->byte_rate;
+	rcu_read_unlock();
+	return ret;
+}
+
+size_t kmqtt_client_run(struct kmqtt_conn *conn, const u8 *p, size_t left)
+{
+	struct kmqtt_client *c = kmqtt_client_of(conn);
+	u32 max = min(conn->max_packet, READ_ONCE(conn->broker->limits.max_packet_size));
+	struct kmqtt_run run;
+
+	left = min_t(size_t, left, KMQTT_RUN_MAX);
+	if (left < KMQTT_CLIENT_RUN_MIN || !kmqtt_client_may_run(c) ||
+	    max < KMQTT_CLIENT_RUN_MIN)
+		return 0;
+	if (kmqtt_run_scan(p, left, conn->version, max - KMQTT_PUBLISH_OVERHEAD, &run) < 2 ||
+	    kmqtt_client_topic_reserved(run.topic) ||
+	    !kmqtt_session_publish_run(c->x.session, &c->port, &run, &conn->wakes))
+		return 0;
+	conn->packets_received += run.count;
+	return run.len;
 }
 
 /* SUBSCRIBE and UNSUBSCRIBE (MQTT 5.0, 3.8 to 3.11). */

@@ -95,6 +95,8 @@ struct kmqtt_chunk {
  * @ready:	the socket is connected. May be NULL
  * @packet:	a whole packet that is no PUBLISH has come. Return: 0, or the reason
  *		code for which the connection is to be closed (&enum kmqtt_reason)
+ * @run:	PUBLISH packets begin here: take those at once that can be, if any can.
+ *		Return: bytes of what was taken, whole packets; 0: none. May be NULL
  * @publish:	the head of a PUBLISH has come; sets *@msg to the message into which
  *		its payload is received, or NULL if that is to be skipped. Return: as
  *		@packet
@@ -115,6 +117,7 @@ struct kmqtt_conn_ops {
 	void (*ready)(struct kmqtt_conn *conn);
 	int (*packet)(struct kmqtt_conn *conn, const struct kmqtt_fixed *f,
 		      const u8 *body);
+	size_t (*run)(struct kmqtt_conn *conn, const u8 *p, size_t left);
 	int (*publish)(struct kmqtt_conn *conn, const struct kmqtt_publish *pub,
 		       struct kmqtt_msg **msg);
 	int (*published)(struct kmqtt_conn *conn);

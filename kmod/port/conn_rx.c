@@ -200,10 +200,23 @@ static int kmqtt_rx_part(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 	return ret;
 }
 
+/*
+ * Takes PUBLISH packets that are alike at once. Return: false: there are none; to look
+ * for them again in the same bytes would cost more than it brings.
+ */
+static bool kmqtt_rx_run(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
+{
+	size_t n = conn->ops->run ? conn->ops->run(conn, c->p, c->left) : 0;
+
+	kmqtt_cursor_skip(c, n);
+	return n;
+}
+
 /* Return: 0: all used; -EAGAIN: paused; a reason code, negated or as ->published() */
 static int kmqtt_rx_feed(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 {
 	struct kmqtt_rx *rx = &conn->rx;
+	bool runs = true;
 	u32 want;
 	int ret = 0;
 
@@ -216,7 +229,10 @@ static int kmqtt_rx_feed(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 			ret = kmqtt_rx_body(conn, c);
 		} else if (rx->part_len) {
 			ret = kmqtt_rx_part(conn, c);
+		} else if (runs && kmqtt_rx_run(conn, c)) {
+			continue;
 		} else {
+			runs = false;
 			ret = kmqtt_rx_packet(conn, c, &want);
 			if (ret > 0)
 				ret = 0;

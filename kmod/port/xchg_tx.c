@@ -210,6 +210,18 @@ static int kmqtt_xchg_put(struct kmqtt_xchg *x, struct kmqtt_tx *tx,
 	return ret;
 }
 
+/* As they came; what is short is copied, as a single message is. */
+static int kmqtt_xchg_run(struct kmqtt_tx *tx, const struct kmqtt_delivery *d)
+{
+	u8 *p = d->run_len <= KMQTT_TX_COPY ? kmqtt_tx_peek(tx, d->run_len) : NULL;
+
+	if (p)
+		memcpy(p, kmqtt_msg_payload(d->msg), d->run_len);
+	kmqtt_tx_add(tx, p ?: kmqtt_msg_payload(d->msg), d->run_len);
+	tx->packets += d->run_count;
+	return p ? 1 : 0;
+}
+
 /* Return: has the batch to hold it until it is sent? */
 static bool kmqtt_xchg_one(struct kmqtt_xchg *x, struct kmqtt_tx *tx, struct kmqtt_delivery *d)
 {
@@ -217,6 +229,8 @@ static bool kmqtt_xchg_one(struct kmqtt_xchg *x, struct kmqtt_tx *tx, struct kmq
 
 	if (d->kind == KMQTT_DELIVER_PUBREL)
 		ret = kmqtt_xchg_pubrel(x, tx, d);
+	else if (d->kind == KMQTT_DELIVER_RUN)
+		ret = kmqtt_xchg_run(tx, d);
 	else
 		ret = kmqtt_xchg_put(x, tx, d);
 	if (!ret)

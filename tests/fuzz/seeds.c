@@ -38,13 +38,16 @@ static void put_with(const char *target, u8 first, struct bytes b)
 
 static void put_vector(const struct vector *v)
 {
-	struct bytes body = bytes_parse(v->body), head, packet;
+	struct bytes body = bytes_parse(v->body), head, packet, two;
 	u8 hdr[KMQTT_FIXED_MAX] = { v->first };
 
 	head = bytes_copy(hdr, kmqtt_varint_encode(hdr + 1, body.len) - hdr);
 	packet = bytes_join(head, body);
 	put_file("fixed", head);
 	put_with("packet", v->version, packet);
+	two = bytes_join(packet, packet);
+	put_with("run", v->version - KMQTT_V31, two);
+	bytes_free(&two);
 	/* A tape that chooses the type of this packet. */
 	put_with("encode", v->first >> 4, body);
 	bytes_free(&packet);

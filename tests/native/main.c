@@ -13,5 +13,6 @@ int main(void)
 	test_fields();
 	test_encode();
 	test_topic();
+	test_run();
 	return done_testing();
 }

@@ -27,4 +27,7 @@ void test_encode(void);
 /** test_topic() - validity, levels, shares; matching and covering against slow twins */
 void test_topic(void);
 
+/** test_run() - runs of PUBLISH packets, against decoding one by one */
+void test_run(void);
+
 #endif /* KMQTT_TESTS_TESTS_H */

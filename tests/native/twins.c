@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "proto/packet.h"
 #include "twins.h"
 
 /* How many bytes does a sequence have that begins like this, by its top bits alone? */
@@ -83,4 +84,30 @@ bool slow_filter_valid(struct kmqtt_view filter)
 			return false;
 	}
 	return filter.len;
+}
+
+u32 slow_run(const u8 *p, size_t left, u8 version, u32 *len, u32 *bytes)
+{
+	struct kmqtt_view topic = { NULL, 0 };
+	struct kmqtt_publish pub;
+	struct kmqtt_fixed f;
+	u32 count = 0;
+	u8 rc;
+
+	*len = 0;
+	*bytes = 0;
+	while (kmqtt_fixed_decode(p, left, &f, &rc) > 0 && f.type == KMQTT_PUBLISH &&
+	       left >= f.hdr_len + f.remaining &&
+	       !kmqtt_publish_decode(&f, p + f.hdr_len, version, &pub)) {
+		if (f.hdr_len > 3 || pub.qos || pub.retain || pub.dup || pub.props.raw.len ||
+		    (topic.data && !kmqtt_view_equal(topic, pub.topic)))
+			break;
+		topic = pub.topic;
+		*len += f.hdr_len + f.remaining;
+		*bytes += pub.topic.len + pub.payload.len;
+		p += f.hdr_len + f.remaining;
+		left -= f.hdr_len + f.remaining;
+		count++;
+	}
+	return count;
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Inside the core: who publishes, and who may get it. */
+#ifndef KMQTT_CORE_PUBLISH_H
+#define KMQTT_CORE_PUBLISH_H
+
+#include "core/session.h"
+
+/**
+ * struct kmqtt_publisher - on whose account a message is published
+ * @session:	session, or NULL: the switch itself, which may all
+ * @who:	who the session was then, or NULL: who it is
+ * @port:	the port that must have the session still, or NULL
+ * @wakes:	where wake-ups are held back, or NULL
+ */
+struct kmqtt_publisher {
+	struct kmqtt_session *session;
+	struct kmqtt_identity *who;
+	const struct kmqtt_port *port;
+	struct kmqtt_wakes *wakes;
+};
+
+/** kmqtt_publish_allowed() - by the rules. Return: 0, -EACCES, -ESTALE (atomic) */
+int kmqtt_publish_allowed(const struct kmqtt_publisher *by, const struct kmqtt_msg *msg);
+
+/**
+ * kmqtt_route_wanted() - is a message for who has this subscription, by its options and the
+ *	rules? rcu_read_lock() held
+ */
+bool kmqtt_route_wanted(const struct kmqtt_session *from, const struct kmqtt_msg *msg,
+			const struct kmqtt_sub *sub);
+
+#endif

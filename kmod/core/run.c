@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Runs through the switch: see run.h. */
+#include <linux/err.h>
+#include <linux/rcupdate.h>
+
+#include "core/broker.h"
+#include "core/publish.h"
+#include "core/queue.h"
+#include "core/run.h"
+#include "core/trace.h"
+
+/* Subscriptions that are held on the stack; with more of them they are matched once more. */
+#define KMQTT_RUN_STACK	32
+
+/**
+ * struct kmqtt_runner - one run on its way
+ * @run:	the packets
+ * @from:	publisher
+ * @msg:	message that has them when somebody wants them
+ * @wakes:	where wake-ups are held back, or NULL
+ * @wanted:	sessions that it is for
+ * @queued:	packets that queues took
+ * @merge:	one of the sessions has more subscriptions
+ * @refused:	one of them takes no runs
+ * @sub:	the first subscriptions
+ */
+struct kmqtt_runner {
+	const struct kmqtt_run *run;
+	struct kmqtt_session *from;
+	struct kmqtt_msg *msg;
+	struct kmqtt_wakes *wakes;
+	unsigned int wanted;
+	u64 queued;
+	bool merge;
+	bool refused;
+	const struct kmqtt_sub *sub[KMQTT_RUN_STACK];
+};
+
+/* rcu_read_lock() held, or the session's lock */
+static bool kmqtt_run_suits(const struct kmqtt_session *s, const struct kmqtt_msg *msg)
+{
+	return READ_ONCE(s->policy) == KMQTT_POLICY_DROP_NEWEST &&
+	       kmqtt_port_takes_run(rcu_dereference_check(s->port, lockdep_is_held(&s->lock)),
+				    msg) &&
+	       !kmqtt_queue_max_bytes(s) && !READ_ONCE(s->next_expiry);
+}
+
+static void kmqtt_run_look(void *ctx, const struct kmqtt_sub *sub)
+{
+	const struct kmqtt_session *s = sub->session;
+	struct kmqtt_runner *r = ctx;
+
+	if (r->refused || !kmqtt_route_wanted(r->from, r->msg, sub))
+		return;
+	if (r->wanted < KMQTT_RUN_STACK)
+		r->sub[r->wanted] = sub;
+	r->wanted++;
+	r->merge |= READ_ONCE(s->sub_count) > 1;
+	/* several matches of one session are one delivery: not here */
+	if (sub->opts.sub_id || (r->merge && r->wanted > 1))
+		r->refused = true;
+	/* who is not there gets nothing of QoS 0, or keeps it one by one */
+	else if (!READ_ONCE(s->online))
+		r->refused = kmqtt_queue_keeps(s, 0);
+	else
+		r->refused = !kmqtt_run_suits(s, r->msg);
+}
+
+static void kmqtt_run_group(void *ctx, struct kmqtt_sub_group *group)
+{
+	struct kmqtt_runner *r = ctx;
+
+	r->refused = true;
+}
+
+/* Links as many of the run's packets as there is room for. Return: how many; lock held */
+static u32 kmqtt_run_link(struct kmqtt_session *s, struct kmqtt_qent *ent)
+{
+	u32 max = kmqtt_queue_max(s), queued = s->queued;
+
+	if (max && max - min(max, queued) < ent->count) {
+		ent->count = max - min(max, queued);
+		ent->len = kmqtt_run_prefix(kmqtt_msg_payload(ent->msg), ent->msg->run_version,
+					    ent->count, &ent->bytes);
+	}
+	if (!ent->count || !kmqtt_room_for_one(s))
+		return 0;
+	kmqtt_queue_add_tail(s, ent);
+	return ent->count;
+}
+
+static void kmqtt_run_push(void *ctx, const struct kmqtt_sub *sub)
+{
+	struct kmqtt_session *s = sub->session;
+	struct kmqtt_runner *r = ctx;
+	struct kmqtt_push how = { .wakes = r->wakes };
+	struct kmqtt_qent *ent;
+	u64 before, dropped;
+	u32 queued = 0;
+	bool first;
+
+	if (!kmqtt_route_wanted(r->from, r->msg, sub) || !kmqtt_queue_keeps(s, 0))
+		return;
+	ent = kmqtt_qent_new(s, r->msg, &how);
+	if (ent)
+		ent->bytes = r->run->bytes;
+	spin_lock(&s->lock);
+	before = s->dropped_messages;
+	/* another connection may have it since it was looked at */
+	if (ent && !s->dead && kmqtt_run_suits(s, r->msg))
+		queued = kmqtt_run_link(s, ent);
+	if (!s->dead)
+		s->dropped_messages += r->msg->run_count - queued;
+	dropped = s->dropped_messages;
+	first = dropped != before && before == s->dropped_reported;
+	spin_unlock(&s->lock);
+
+	if (!queued && ent)
+		kmqtt_qent_free(ent);
+	r->queued += queued;
+	kmqtt_queue_pushed(s, &how, dropped - before, dropped, queued || first);
+}
+
+static void kmqtt_run_count(const struct kmqtt_runner *r)
+{
+	const struct kmqtt_run *run = r->run;
+	struct kmqtt_broker *b = r->msg->broker;
+	struct kmqtt_stats *stats;
+	unsigned long flags;
+
+	stats = kmqtt_stats_begin(b->stats, &flags);
+	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_PUBLISHED], run->count);
+	u64_stats_add(&stats->v[KMQTT_STAT_BYTES_PUBLISHED], run->bytes);
+	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_QUEUED], r->queued);
+	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_UNMATCHED], r->wanted ? 0 : run->count);
+	kmqtt_stats_end(b->stats, stats, flags);
+	atomic64_add(run->count, &r->from->published_messages);
+	atomic64_add(run->bytes, &r->from->published_bytes);
+}
+
+static bool kmqtt_run_publish(struct kmqtt_runner *r)
+{
+	struct kmqtt_msg *msg = r->msg;
+	unsigned int i;
+
+	rcu_read_lock();
+	kmqtt_tree_match(&msg->broker->tree, kmqtt_msg_topic(msg), msg->topic_len,
+			 kmqtt_run_look, kmqtt_run_group, r);
+	if (r->refused)
+		goto out;
+	if (r->wanted)
+		memcpy(kmqtt_msg_payload(msg), r->run->data, r->run->len);
+	if (r->wanted > KMQTT_RUN_STACK)
+		kmqtt_tree_match(&msg->broker->tree, kmqtt_msg_topic(msg), msg->topic_len,
+				 kmqtt_run_push, NULL, r);
+	for (i = 0; r->wanted <= KMQTT_RUN_STACK && i < r->wanted; i++)
+		kmqtt_run_push(r, r->sub[i]);
+out:
+	rcu_read_unlock();
+	return !r->refused;
+}
+
+/* What tells of single messages has to see them. */
+static bool kmqtt_run_traced(void)
+{
+	return trace_kmqtt_publish_enabled() || trace_kmqtt_route_enabled() ||
+	       trace_kmqtt_deliver_enabled() || trace_kmqtt_drop_enabled();
+}
+
+bool kmqtt_session_publish_run(struct kmqtt_session *s, const struct kmqtt_port *port,
+			       const struct kmqtt_run *run, struct kmqtt_wakes *wakes)
+{
+	const struct kmqtt_publisher by = { .session = s, .port = port };
+	struct kmqtt_runner r = { .run = run, .from = s, .wakes = wakes };
+	bool ret = false;
+
+	if (READ_ONCE(s->broker->limits.upgrade_outgoing_qos) || kmqtt_run_traced())
+		return false;
+	r.msg = kmqtt_msg_alloc_run(s->broker, run);
+	if (IS_ERR(r.msg))
+		return false;
+	if (!kmqtt_publish_allowed(&by, r.msg) && kmqtt_run_publish(&r)) {
+		kmqtt_run_count(&r);
+		ret = true;
+	}
+	kmqtt_msg_put(r.msg);
+	return ret;
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a session's port takes from its queue, and what it gives back. */
+#include <linux/rcupdate.h>
+
+#include "compat.h"
+#include "core/broker.h"
+#include "core/queue.h"
+#include "core/trace.h"
+
+/* Fill a delivery from an entry; its references stay the entry's. */
+static void kmqtt_delivery_fill(struct kmqtt_delivery *d, struct kmqtt_qent *ent,
+				u32 expiry)
+{
+	d->msg = ent->msg;
+	d->more_ids = ent->more_ids;
+	d->ent = ent;
+	d->id = ent->id;
+	d->sub_id = ent->sub_id;
+	d->expiry = expiry;
+	d->run_len = ent->len;
+	d->run_count = ent->count;
+	d->packet_id = ent->packet_id;
+	d->kind = ent->msg->run_count ? KMQTT_DELIVER_RUN : KMQTT_DELIVER_PUBLISH;
+	d->qos = ent->qos;
+	d->retain = ent->retain;
+	d->dup = ent->dup;
+}
+
+/* It stays in flight, so the delivery gets references of its own. */
+static void kmqtt_delivery_share(struct kmqtt_delivery *d)
+{
+	d->ent = NULL;
+	kmqtt_msg_get(d->msg);
+	if (d->more_ids)
+		refcount_inc(&d->more_ids->refs);
+}
+
+void kmqtt_delivery_put(struct kmqtt_delivery *d)
+{
+	if (d->ent) {
+		kmqtt_qent_free(d->ent);
+	} else if (d->msg) {
+		kmqtt_msg_put(d->msg);
+		kmqtt_sub_ids_put(d->more_ids);
+	}
+}
+
+/* The next one that a reconnect has to send again. */
+static void kmqtt_take_again(struct kmqtt_session *s, struct kmqtt_delivery *d)
+{
+	struct kmqtt_qent *ent = s->resend;
+	u32 left;
+
+	/* what is in flight is sent on even if it has expired by now */
+	if (!kmqtt_msg_expiry_left(ent->msg, &left))
+		left = 1;
+	kmqtt_delivery_fill(d, ent, left);
+	if (ent->state == KMQTT_QENT_RELEASED) {
+		d->kind = KMQTT_DELIVER_PUBREL;
+		d->msg = NULL;
+		d->more_ids = NULL;
+		d->ent = NULL;
+	} else {
+		kmqtt_delivery_share(d);
+	}
+	kmqtt_window_count(s, ent, 1);
+	ent->unsent = false;
+	s->resend = list_is_last(&ent->link, &s->inflight) ?
+		    NULL : list_next_entry(ent, link);
+}
+
+static void kmqtt_take_new(struct kmqtt_session *s, struct kmqtt_qent *ent,
+			   u32 left, struct kmqtt_delivery *d)
+{
+	kmqtt_queue_remove(s, ent);
+	s->last_id += ent->count;
+	ent->id = s->last_id;
+	s->delivered_messages += ent->count;
+	s->delivered_bytes += ent->bytes;
+	if (ent->qos && s->ack_mode != KMQTT_ACK_AUTO) {
+		kmqtt_window_add(s, ent);
+		kmqtt_delivery_fill(d, ent, left);
+		kmqtt_delivery_share(d);
+	} else {
+		kmqtt_delivery_fill(d, ent, left);
+	}
+}
+
+bool kmqtt_qent_allowed(struct kmqtt_session *s, const struct kmqtt_qent *ent)
+{
+	bool ret;
+
+	rcu_read_lock();
+	ret = kmqtt_acl_check(&s->broker->acl, rcu_dereference(s->who), KMQTT_ACL_READ,
+			      kmqtt_msg_topic(ent->msg), ent->msg->topic_len);
+	rcu_read_unlock();
+	return ret;
+}
+
+/*
+ * Access rules are asked when a message is queued; if they have changed since, or
+ * who it is for, once more before the next one is taken.
+ */
+static unsigned int kmqtt_queue_drop_denied(struct kmqtt_session *s, u32 generation,
+					    struct list_head *gone)
+{
+	struct kmqtt_qent *ent, *next;
+	unsigned int denied = 0;
+
+	s->acl_generation = generation;
+	if (kmqtt_acl_empty(&s->broker->acl))
+		return 0;
+	list_for_each_entry_safe(ent, next, &s->queue, link) {
+		if (kmqtt_qent_allowed(s, ent))
+			continue;
+		kmqtt_queue_remove(s, ent);
+		list_add_tail(&ent->link, gone);
+		denied += ent->count;
+	}
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DENIED, denied);
+	return denied;
+}
+
+static size_t kmqtt_qent_record_len(const struct kmqtt_qent *ent)
+{
+	const struct kmqtt_delivery d = { .msg = ent->msg, .more_ids = ent->more_ids };
+
+	return ent->msg->run_count ? ent->len : kmqtt_delivery_record_len(&d);
+}
+
+/* A run whose client has come back as another one: QoS 0 may be lost then. */
+static bool kmqtt_qent_unfit(const struct kmqtt_qent *ent, const struct kmqtt_port *port)
+{
+	return unlikely(ent->msg->run_count) && !kmqtt_port_takes_run(port, ent->msg);
+}
+
+int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
+		       struct kmqtt_delivery *out, unsigned int max, size_t *room)
+{
+	u32 generation = atomic_read(&s->broker->acl.generation);
+	unsigned int n = 0, expired = 0, denied = 0, unfit = 0, fresh = 0, i;
+	struct kmqtt_qent *ent;
+	LIST_HEAD(gone);
+	u64 bytes = 0;
+	int ret = 0;
+
+	spin_lock(&s->lock);
+	if (unlikely(s->acl_generation != generation))
+		denied = kmqtt_queue_drop_denied(s, generation, &gone);
+	while (n < max && kmqtt_session_has_port(s, port)) {
+		bool again = s->resend;
+		size_t len;
+		u32 left;
+
+		ent = again ? s->resend :
+		      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
+		if (!ent)
+			break;
+		if (kmqtt_qent_unfit(ent, port)) {
+			kmqtt_queue_remove(s, ent);
+			list_add_tail(&ent->link, &gone);
+			s->dropped_messages += ent->count;
+			unfit += ent->count;
+			continue;
+		}
+		if (!again && !kmqtt_msg_expiry_left(ent->msg, &left)) {
+			kmqtt_queue_remove(s, ent);
+			list_add_tail(&ent->link, &gone);
+			s->expired_messages++;
+			expired++;
+			continue;
+		}
+		if (ent->qos && s->ack_mode != KMQTT_ACK_AUTO &&
+		    !kmqtt_window_room(s))
+			break;
+		len = kmqtt_qent_record_len(ent);
+		if (len > *room) {
+			ret = -EMSGSIZE;
+			break;
+		}
+		*room -= len;
+		if (again) {
+			kmqtt_take_again(s, &out[n++]);
+			continue;
+		}
+		bytes += ent->bytes;
+		fresh += ent->count;
+		kmqtt_take_new(s, ent, left, &out[n++]);
+	}
+	kmqtt_room_less(s);
+	spin_unlock(&s->lock);
+
+	if (trace_kmqtt_deliver_enabled())
+		for (i = 0; i < n; i++)
+			trace_kmqtt_deliver(s, &out[i]);
+	if (fresh) {
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, fresh);
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);
+	}
+	if (unlikely(!list_empty(&gone))) {
+		kmqtt_qent_free_list(&gone);
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_EXPIRED, expired);
+		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, unfit);
+	}
+	if (n || expired || denied || unfit)
+		kmqtt_queue_space(s);
+	return n ? n : ret;
+}
+
+void kmqtt_queue_uncount(struct kmqtt_session *s, u32 count, u64 bytes)
+{
+	lockdep_assert_held(&s->lock);
+	s->delivered_messages -= count;
+	s->delivered_bytes -= bytes;
+	kmqtt_stats_sub(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, count);
+	kmqtt_stats_sub(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);
+}
+
+/*
+ * Return: true if the entry must be freed: a later one of its topic is there, or
+ * its connection is not
+ */
+static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d,
+			     bool late)
+{
+	struct kmqtt_qent *ent = d->ent;
+
+	if (!ent) {
+		if (late)
+			return false;	/* whoever came sends it again */
+		ent = kmqtt_window_find(s, s->ack_mode == KMQTT_ACK_MQTT ?
+					d->packet_id : d->id);
+		if (!ent)
+			return false;	/* acknowledged already */
+		if (s->ack_mode == KMQTT_ACK_MQTT &&
+		    (d->dup || d->kind == KMQTT_DELIVER_PUBREL)) {
+			s->resend = ent;
+			ent->unsent = true;
+			kmqtt_window_count(s, ent, -1);
+			return false;
+		}
+		kmqtt_window_remove(s, ent);
+	}
+	kmqtt_queue_uncount(s, ent->count, ent->bytes);
+	if (s->dead || (late && !ent->qos) ||
+	    (s->policy == KMQTT_POLICY_KEEP_LATEST && kmqtt_topic_find(s, ent->msg))) {
+		s->dropped_messages += ent->count;
+		d->ent = ent;
+		return true;
+	}
+	kmqtt_queue_add_head(s, ent);
+	d->ent = NULL;
+	return false;
+}
+
+void kmqtt_session_untake(struct kmqtt_session *s, const struct kmqtt_port *port,
+			  struct kmqtt_delivery *d, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = count; i-- > 0;) {
+		bool shared = !d[i].ent && d[i].msg;
+		struct kmqtt_msg *msg = d[i].msg;
+		struct kmqtt_sub_ids *ids = d[i].more_ids;
+		bool gone;
+
+		spin_lock(&s->lock);
+		gone = kmqtt_untake_one(s, &d[i], !kmqtt_session_has_port(s, port));
+		spin_unlock(&s->lock);
+		if (gone)
+			kmqtt_qent_free(d[i].ent);
+		if (shared) {
+			kmqtt_msg_put(msg);
+			kmqtt_sub_ids_put(ids);
+		}
+	}
+}
+
+bool kmqtt_session_pending(struct kmqtt_session *s, const struct kmqtt_port *port)
+{
+	struct kmqtt_qent *ent;
+	bool ret = false;
+
+	if (list_empty_careful(&s->queue) && !READ_ONCE(s->resend))
+		return false;
+	spin_lock(&s->lock);
+	ent = s->resend ?:
+	      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
+	if (ent && kmqtt_session_has_port(s, port))
+		ret = !ent->qos || s->ack_mode == KMQTT_ACK_AUTO ||
+		      kmqtt_window_room(s);
+	spin_unlock(&s->lock);
+	return ret;
+}
+
+u64 kmqtt_session_dropped(struct kmqtt_session *s)
+{
+	u64 n;
+
+	if (likely(!kmqtt_session_has_dropped(s)))
+		return 0;
+	spin_lock(&s->lock);
+	n = s->dropped_messages - s->dropped_reported;
+	s->dropped_reported = s->dropped_messages;
+	spin_unlock(&s->lock);
+	return n;
+}
