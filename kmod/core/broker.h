@@ -153,6 +153,10 @@ int kmqtt_limits_set(struct kmqtt_broker *broker,
 int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 		  struct kmqtt_session **blocked);
 
+/** kmqtt_publish_memo() - kmqtt_publish() by who has this memo, which nobody else uses now */
+int kmqtt_publish_memo(struct kmqtt_session *from, struct kmqtt_msg *msg,
+		       struct kmqtt_session **blocked, struct kmqtt_memo *memo);
+
 /** kmqtt_session_full() - does its policy block a writer now? (atomic, lockless) */
 bool kmqtt_session_full(const struct kmqtt_session *session);
 

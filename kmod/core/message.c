@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/message.h"
+#include "core/stock.h"
 #include "core/tracker.h"
 #include "proto/props.h"
 
@@ -29,7 +30,7 @@
 #define KMQTT_RUN_SHORT	2048
 #define KMQTT_RUN_LONG	16384
 
-static struct kmem_cache *kmqtt_msg_cache;
+static struct kmqtt_stock kmqtt_msg_stock;
 static struct kmem_cache *kmqtt_run_short_cache;
 static struct kmem_cache *kmqtt_run_long_cache;
 
@@ -43,15 +44,17 @@ static void kmqtt_msg_construct(void *p)
 int kmqtt_message_init(void)
 {
 	const unsigned int data = offsetof(struct kmqtt_msg, data);
+	int err;
 
-	kmqtt_msg_cache = kmem_cache_create_usercopy("kmqtt_msg", KMQTT_MSG_SHORT, 0, 0,
-						     data, KMQTT_MSG_SHORT - data,
-						     kmqtt_msg_construct);
+	err = kmqtt_stock_init(&kmqtt_msg_stock,
+			       kmem_cache_create_usercopy("kmqtt_msg", KMQTT_MSG_SHORT, 0, 0, data,
+							  KMQTT_MSG_SHORT - data,
+							  kmqtt_msg_construct));
 	kmqtt_run_short_cache = kmem_cache_create("kmqtt_run_short", KMQTT_RUN_SHORT, 0, 0,
 						  kmqtt_msg_construct);
 	kmqtt_run_long_cache = kmem_cache_create("kmqtt_run_long", KMQTT_RUN_LONG, 0, 0,
 						 kmqtt_msg_construct);
-	if (kmqtt_msg_cache && kmqtt_run_short_cache && kmqtt_run_long_cache)
+	if (!err && kmqtt_run_short_cache && kmqtt_run_long_cache)
 		return 0;
 	kmqtt_message_exit();
 	return -ENOMEM;
@@ -61,7 +64,7 @@ void kmqtt_message_exit(void)
 {
 	kmem_cache_destroy(kmqtt_run_long_cache);
 	kmem_cache_destroy(kmqtt_run_short_cache);
-	kmem_cache_destroy(kmqtt_msg_cache);
+	kmqtt_stock_exit(&kmqtt_msg_stock);
 }
 
 bool kmqtt_memory_charge(struct kmqtt_broker *broker, u64 size)
@@ -81,6 +84,31 @@ bool kmqtt_memory_charge(struct kmqtt_broker *broker, u64 size)
 void kmqtt_memory_uncharge(struct kmqtt_broker *broker, u64 size)
 {
 	percpu_counter_sub(&broker->memory, size);
+}
+
+/* What a process pays for is not at hand: it is its own, and goes back to the cache. */
+static struct kmqtt_msg *kmqtt_msg_new(u32 size, gfp_t gfp)
+{
+	struct kmqtt_msg *msg = NULL;
+	bool accounted = gfp & __GFP_ACCOUNT;
+
+	if (size > KMQTT_MSG_SHORT)
+		return kvmalloc(size, gfp);
+	if (!accounted)
+		msg = kmqtt_stock_take(&kmqtt_msg_stock);
+	if (!msg)
+		msg = kmem_cache_alloc(kmqtt_msg_stock.cache, gfp);
+	if (msg)
+		msg->accounted = accounted;
+	return msg;
+}
+
+static void kmqtt_msg_end(struct kmqtt_msg *msg)
+{
+	if (msg->accounted)
+		kmem_cache_free(kmqtt_msg_stock.cache, msg);
+	else
+		kmqtt_stock_put(&kmqtt_msg_stock, msg);
 }
 
 struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
@@ -104,8 +132,7 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 	       desc->payload_len;
 	if (!kmqtt_memory_charge(broker, size))
 		return ERR_PTR(-ENOBUFS);
-	msg = size > KMQTT_MSG_SHORT ? kvmalloc(size, gfp) :
-	      kmem_cache_alloc(kmqtt_msg_cache, gfp);
+	msg = kmqtt_msg_new(size, gfp);
 	if (!msg) {
 		kmqtt_memory_uncharge(broker, size);
 		return ERR_PTR(-ENOMEM);
@@ -188,7 +215,7 @@ void kmqtt_msg_put(struct kmqtt_msg *msg)
 	if (msg->run_count)
 		kmqtt_run_free(msg);
 	else if (msg->size <= KMQTT_MSG_SHORT)
-		kmem_cache_free(kmqtt_msg_cache, msg);
+		kmqtt_msg_end(msg);
 	else if (is_vmalloc_addr(msg))
 		kvfree_rcu(msg, rcu);
 	else

@@ -57,6 +57,7 @@ struct kmqtt_tracker;
  * @origin:	slot of the uplink that it came from, 1 to 64; else 0
  * @run_count:	packets of a run (core/run.h), which are the payload; 0: it is none
  * @run_version: protocol version of a run
+ * @accounted:	a memory cgroup pays for it
  * @data:	as drawn above
  *
  * All but @refs is constant from kmqtt_publish() on.
@@ -85,6 +86,7 @@ struct kmqtt_msg {
 	u8 origin : 7;
 	u16 run_count;
 	u8 run_version;
+	bool accounted;
 	u8 data[];
 };
 

@@ -19,6 +19,7 @@
  * @from:	publisher, or NULL
  * @msg:	message
  * @wakes:	where wake-ups are held back, or NULL
+ * @memo:	what is known of the publisher's last topic name, or NULL
  * @qos:	highest QoS that it is delivered with
  * @waits:	the publisher waited until all that would block had room
  * @count:	sessions that it was for
@@ -29,7 +30,7 @@
  * @nr:		entries at @subs
  * @cap:	places at @subs
  * @hold:	all matches are held back until it is known that none is full
- * @full:	a session that kmqtt_route_look() found full, with a reference, or NULL
+ * @full:	a session that was found full, with a reference, or NULL
  * @merge:	one of @subs is of a session that has more of them
  * @stack:	where @subs points first
  */
@@ -37,6 +38,7 @@ struct kmqtt_route {
 	struct kmqtt_session *from;
 	struct kmqtt_msg *msg;
 	struct kmqtt_wakes *wakes;
+	struct kmqtt_memo *memo;
 	u8 qos;
 	bool waits;
 	unsigned int count;
@@ -85,6 +87,27 @@ static struct kmqtt_share kmqtt_route_share(const struct kmqtt_route *r)
 	return (struct kmqtt_share) { .from = r->from, .msg = r->msg, .wakes = r->wakes };
 }
 
+/* As the publisher has looked at it, there is room for one that it would wait for. */
+static bool kmqtt_route_room(const struct kmqtt_route *r, const struct kmqtt_sub *sub)
+{
+	return r->waits && sub->session != r->from;
+}
+
+/* One that is alone and no shared one. */
+static void kmqtt_route_push_one(struct kmqtt_route *r, const struct kmqtt_sub *sub)
+{
+	const struct kmqtt_push how = {
+		.wakes = r->wakes,
+		.sub_id = sub->opts.sub_id,
+		.qos = min(r->qos, sub->opts.qos),
+		.retain = sub->opts.retain_as_published && r->msg->retain,
+		.room = kmqtt_route_room(r, sub),
+	};
+
+	r->count++;
+	r->queued += kmqtt_queue_push(sub->session, r->msg, &how);
+}
+
 /* One session's matches: the highest QoS, all identifiers (MQTT 5.0, 3.3.4). */
 static void kmqtt_route_push(struct kmqtt_route *r, const struct kmqtt_sub **subs,
 			     unsigned int nr)
@@ -92,8 +115,7 @@ static void kmqtt_route_push(struct kmqtt_route *r, const struct kmqtt_sub **sub
 	struct kmqtt_share share;
 	struct kmqtt_push how = {
 		.wakes = r->wakes,
-		/* as kmqtt_route_find_full() has looked at it */
-		.room = r->waits && subs[0]->session != r->from,
+		.room = kmqtt_route_room(r, subs[0]),
 	};
 	unsigned int i, ids = 0;
 
@@ -202,10 +224,61 @@ static void kmqtt_route_group(void *ctx, struct kmqtt_sub_group *group)
 		kmqtt_route_add(r, sub, false);
 }
 
+static void kmqtt_route_note(void *ctx, const struct kmqtt_sub *sub)
+{
+	struct kmqtt_route *r = ctx;
+
+	kmqtt_memo_note(r->memo, sub);
+	kmqtt_route_one(ctx, sub);
+}
+
+static void kmqtt_route_note_group(void *ctx, struct kmqtt_sub_group *group)
+{
+	struct kmqtt_route *r = ctx;
+
+	kmqtt_memo_note(r->memo, NULL);
+	kmqtt_route_group(ctx, group);
+}
+
 /* Must the publisher wait for it? Who writes to himself would wait for himself. */
 static bool kmqtt_route_is_full(const struct kmqtt_route *r, const struct kmqtt_sub *sub)
 {
 	return !sub->group && sub->session != r->from && kmqtt_session_full(sub->session);
+}
+
+/* What matches alone need not be held back to be looked at. */
+static void kmqtt_route_only(struct kmqtt_route *r, const struct kmqtt_sub *sub)
+{
+	if (!kmqtt_route_wanted(r->from, r->msg, sub))
+		return;
+	if (r->hold && kmqtt_route_is_full(r, sub) && kmqtt_session_get(sub->session))
+		r->full = sub->session;
+	else
+		kmqtt_route_push_one(r, sub);
+}
+
+/* All that match; rcu_read_lock() held. */
+static void kmqtt_route_match(struct kmqtt_route *r)
+{
+	struct kmqtt_tree *tree = &r->msg->broker->tree;
+	const u8 *topic = kmqtt_msg_topic(r->msg);
+	u32 len = r->msg->topic_len, i;
+
+	if (!r->memo) {
+		kmqtt_tree_match(tree, topic, len, kmqtt_route_one, kmqtt_route_group, r);
+		return;
+	}
+	if (!kmqtt_memo_knows(r->memo, tree, topic, len)) {
+		kmqtt_memo_begin(r->memo, tree, topic, len);
+		kmqtt_tree_match(tree, topic, len, kmqtt_route_note, kmqtt_route_note_group, r);
+		return;
+	}
+	if (r->memo->count == 1) {
+		kmqtt_route_only(r, r->memo->sub[0]);
+		return;
+	}
+	for (i = 0; i < r->memo->count; i++)
+		kmqtt_route_one(r, r->memo->sub[i]);
 }
 
 /* Among what is held back, a session that is full. Return: a reference, or NULL */
@@ -354,6 +427,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 		.from = by->session,
 		.msg = msg,
 		.wakes = by->wakes,
+		.memo = by->memo,
 		.qos = READ_ONCE(b->limits.upgrade_outgoing_qos) ? 2 : msg->qos,
 		.waits = blocked,
 		.hold = blocked && atomic_read(&b->blockers),
@@ -361,7 +435,6 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 		.stack = stack,
 		.cap = KMQTT_ROUTE_STACK,
 	};
-	struct kmqtt_session *full = NULL;
 	int ret = 0;
 
 	if (by->session) {
@@ -382,12 +455,11 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 		r.hold = false;
 	}
 	rcu_read_lock();
-	kmqtt_tree_match(&b->tree, kmqtt_msg_topic(msg), msg->topic_len,
-			 kmqtt_route_one, kmqtt_route_group, &r);
-	if (r.hold)
-		full = kmqtt_route_find_full(&r);
-	if (full) {
-		*blocked = full;
+	kmqtt_route_match(&r);
+	if (r.hold && !r.full)
+		r.full = kmqtt_route_find_full(&r);
+	if (r.full) {
+		*blocked = r.full;
 		ret = -EAGAIN;
 	} else {
 		kmqtt_route_flush(&r);
@@ -411,12 +483,21 @@ int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 				msg, blocked);
 }
 
+int kmqtt_publish_memo(struct kmqtt_session *from, struct kmqtt_msg *msg,
+		       struct kmqtt_session **blocked, struct kmqtt_memo *memo)
+{
+	return kmqtt_publish_by(&(struct kmqtt_publisher) { .session = from, .memo = memo },
+				msg, blocked);
+}
+
 int kmqtt_session_publish(struct kmqtt_session *s, const struct kmqtt_port *port,
 			  struct kmqtt_msg *msg, struct kmqtt_session **blocked,
-			  struct kmqtt_wakes *wakes)
+			  struct kmqtt_stream *stream)
 {
 	return kmqtt_publish_by(&(struct kmqtt_publisher) {
-					.session = s, .port = port, .wakes = wakes,
+					.session = s, .port = port,
+					.wakes = stream ? &stream->wakes : NULL,
+					.memo = stream ? stream->memo : NULL,
 				}, msg, blocked);
 }
 

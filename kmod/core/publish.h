@@ -11,12 +11,14 @@
  * @who:	who the session was then, or NULL: who it is
  * @port:	the port that must have the session still, or NULL
  * @wakes:	where wake-ups are held back, or NULL
+ * @memo:	what is known of its last topic name, or NULL
  */
 struct kmqtt_publisher {
 	struct kmqtt_session *session;
 	struct kmqtt_identity *who;
 	const struct kmqtt_port *port;
 	struct kmqtt_wakes *wakes;
+	struct kmqtt_memo *memo;
 };
 
 /** kmqtt_publish_allowed() - by the rules. Return: 0, -EACCES, -ESTALE (atomic) */

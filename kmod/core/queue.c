@@ -14,11 +14,12 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/queue.h"
+#include "core/stock.h"
 #include "core/trace.h"
 #include "core/tracker.h"
 #include "proto/proto.h"
 
-static struct kmem_cache *kmqtt_qent_cache;
+static struct kmqtt_stock kmqtt_qent_stock;
 
 static void kmqtt_qent_construct(void *p)
 {
@@ -30,14 +31,18 @@ static void kmqtt_qent_construct(void *p)
 int kmqtt_queue_init(void)
 {
 	/* with a constructor: not zeroed before it is filled in */
-	kmqtt_qent_cache = kmem_cache_create("kmqtt_qent", sizeof(struct kmqtt_qent),
-					     0, 0, kmqtt_qent_construct);
-	return kmqtt_qent_cache ? 0 : -ENOMEM;
+	int err = kmqtt_stock_init(&kmqtt_qent_stock,
+				   kmem_cache_create("kmqtt_qent", sizeof(struct kmqtt_qent),
+						     0, 0, kmqtt_qent_construct));
+
+	if (err)
+		kmqtt_stock_exit(&kmqtt_qent_stock);
+	return err;
 }
 
 void kmqtt_queue_exit(void)
 {
-	kmem_cache_destroy(kmqtt_qent_cache);
+	kmqtt_stock_exit(&kmqtt_qent_stock);
 }
 
 void kmqtt_sub_ids_put(struct kmqtt_sub_ids *ids)
@@ -53,7 +58,10 @@ void kmqtt_qent_free(struct kmqtt_qent *ent)
 	kmqtt_msg_put(ent->msg);
 	kmqtt_sub_ids_put(ent->more_ids);
 	kmqtt_group_put(ent->group);
-	kmem_cache_free(kmqtt_qent_cache, ent);
+	if (ent->accounted)
+		kmem_cache_free(kmqtt_qent_stock.cache, ent);
+	else
+		kmqtt_stock_put(&kmqtt_qent_stock, ent);
 }
 
 void kmqtt_qent_free_list(struct list_head *list)
@@ -87,10 +95,12 @@ struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s, struct kmqtt_msg *msg
 
 	if (memcg) {
 		old = set_active_memcg(memcg);
-		ent = kmem_cache_alloc(kmqtt_qent_cache, gfp | __GFP_ACCOUNT);
+		ent = kmem_cache_alloc(kmqtt_qent_stock.cache, gfp | __GFP_ACCOUNT);
 		set_active_memcg(old);
 	} else {
-		ent = kmem_cache_alloc(kmqtt_qent_cache, gfp);
+		ent = kmqtt_stock_take(&kmqtt_qent_stock);
+		if (!ent)
+			ent = kmem_cache_alloc(kmqtt_qent_stock.cache, gfp);
 	}
 	if (!ent) {
 		/* it is lost as if it had not fitted: whoever waits must know */
@@ -100,6 +110,7 @@ struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s, struct kmqtt_msg *msg
 		}
 		return NULL;
 	}
+	ent->accounted = memcg;
 	ent->msg = kmqtt_msg_get(msg);
 	ent->more_ids = how->more_ids;
 	if (ent->more_ids)

@@ -40,6 +40,7 @@ enum kmqtt_qent_state {
  * @dup:	it was sent before
  * @unsent:	in flight since an earlier connection, not yet sent on this one
  * @tracked:	the message's tracker waits for it
+ * @accounted:	a memory cgroup pays for it
  * @reason:	what the tracker is told when it goes
  */
 struct kmqtt_qent {
@@ -60,6 +61,7 @@ struct kmqtt_qent {
 	bool dup;
 	bool unsent;
 	bool tracked;
+	bool accounted;
 	u8 reason;
 };
 

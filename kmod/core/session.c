@@ -278,6 +278,20 @@ static kuid_t kmqtt_identity_owner(const struct kmqtt_identity *who)
 	return who->cred ? who->cred->fsuid : GLOBAL_ROOT_UID;
 }
 
+/*
+ * Who pays for what waits for the calling process. Return: a reference, or NULL: where no
+ * cgroup has a limit nobody counts.
+ */
+static struct mem_cgroup *kmqtt_session_memcg(void)
+{
+	struct mem_cgroup *memcg = current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
+
+	if (!memcg || parent_mem_cgroup(memcg))
+		return memcg;
+	mem_cgroup_put(memcg);
+	return NULL;
+}
+
 /* sessions_lock held: the peer that was there goes, this one comes. */
 static void kmqtt_session_attach(struct kmqtt_session *s,
 				 struct kmqtt_identity *who,
@@ -309,8 +323,7 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 		kmqtt_identity_put(old);
 	/* a publisher uses it under RCU, which a memory cgroup outlives */
 	local = s->kind == KMQTT_KIND_LOCAL || s->kind == KMQTT_KIND_NETLINK;
-	WRITE_ONCE(s->memcg, local && current->mm ?
-			     get_mem_cgroup_from_mm(current->mm) : NULL);
+	WRITE_ONCE(s->memcg, local ? kmqtt_session_memcg() : NULL);
 	mem_cgroup_put(old_memcg);
 	spin_lock(&s->lock);
 	if (s->ack_mode != KMQTT_ACK_MQTT)

@@ -34,6 +34,7 @@
 #include <linux/xarray.h>
 
 #include "core/acl.h"
+#include "core/memo.h"
 #include "core/message.h"
 #include "core/tree.h"
 #include "kmqtt.h"
@@ -270,6 +271,16 @@ enum kmqtt_session_flag {
  */
 struct kmqtt_wakes {
 	struct kmqtt_session *first;
+};
+
+/**
+ * struct kmqtt_stream - what messages of one publisher, one behind the other, have in common
+ * @wakes:	wake-ups that are held back
+ * @memo:	where the last one went, or NULL
+ */
+struct kmqtt_stream {
+	struct kmqtt_wakes wakes;
+	struct kmqtt_memo *memo;
 };
 
 /** kmqtt_wakes_flush() - wake them all (atomic) */
@@ -644,13 +655,19 @@ void kmqtt_session_resume(struct kmqtt_session *session,
 			  const struct kmqtt_port *port, u16 send_quota,
 			  bool peer_kept);
 
+/** kmqtt_session_idle() - is there nothing to take just now? (atomic, lockless) */
+static inline bool kmqtt_session_idle(const struct kmqtt_session *session)
+{
+	return list_empty_careful(&session->queue) && !READ_ONCE(session->resend);
+}
+
 /**
  * kmqtt_session_publish() - kmqtt_publish() by a port
  * @session:	its session
  * @port:	the port
  * @msg:	message; the caller keeps its reference
  * @blocked:	as for kmqtt_publish()
- * @wakes:	where the wake-ups of those who get it are held back, or NULL
+ * @stream:	of the port's publishes, not used by others meanwhile, or NULL
  *
  * Whoever takes a session over may be another user: what the one before him sent
  * must not pass for his. Return: as kmqtt_publish(); -ESTALE: another port has
@@ -658,7 +675,7 @@ void kmqtt_session_resume(struct kmqtt_session *session,
  */
 int kmqtt_session_publish(struct kmqtt_session *session,
 			  const struct kmqtt_port *port, struct kmqtt_msg *msg,
-			  struct kmqtt_session **blocked, struct kmqtt_wakes *wakes);
+			  struct kmqtt_session **blocked, struct kmqtt_stream *stream);
 
 /**
  * kmqtt_session_who() - who is it that this port is there for? (atomic)

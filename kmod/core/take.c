@@ -139,7 +139,9 @@ int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 {
 	u32 generation = atomic_read(&s->broker->acl.generation);
 	unsigned int n = 0, expired = 0, denied = 0, unfit = 0, fresh = 0, i;
+	struct kmqtt_stats *stats;
 	struct kmqtt_qent *ent;
+	unsigned long flags;
 	LIST_HEAD(gone);
 	u64 bytes = 0;
 	int ret = 0;
@@ -194,8 +196,10 @@ int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 		for (i = 0; i < n; i++)
 			trace_kmqtt_deliver(s, &out[i]);
 	if (fresh) {
-		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DELIVERED, fresh);
-		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_BYTES_DELIVERED, bytes);
+		stats = kmqtt_stats_begin(s->broker->stats, &flags);
+		u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_DELIVERED], fresh);
+		u64_stats_add(&stats->v[KMQTT_STAT_BYTES_DELIVERED], bytes);
+		kmqtt_stats_end(s->broker->stats, stats, flags);
 	}
 	if (unlikely(!list_empty(&gone))) {
 		kmqtt_qent_free_list(&gone);
@@ -281,8 +285,11 @@ bool kmqtt_session_pending(struct kmqtt_session *s, const struct kmqtt_port *por
 	struct kmqtt_qent *ent;
 	bool ret = false;
 
-	if (list_empty_careful(&s->queue) && !READ_ONCE(s->resend))
+	if (kmqtt_session_idle(s))
 		return false;
+	/* nothing has to wait for an acknowledgement; who has lost it is told so */
+	if (READ_ONCE(s->ack_mode) == KMQTT_ACK_AUTO)
+		return true;
 	spin_lock(&s->lock);
 	ent = s->resend ?:
 	      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);

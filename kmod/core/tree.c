@@ -373,6 +373,12 @@ static void kmqtt_sub_count(struct kmqtt_tree *tree, struct kmqtt_sub *sub,
 		kmqtt_tree_tell(tree, node, false);
 }
 
+/* Before anything is freed that can be found no more: pairs with kmqtt_memo_knows(). */
+static void kmqtt_tree_changed(struct kmqtt_tree *tree)
+{
+	smp_store_release(&tree->generation, tree->generation + 1);
+}
+
 /* Puts a new subscription into the tree. */
 static int kmqtt_sub_insert(struct kmqtt_tree *tree, struct kmqtt_sub *sub,
 			    struct kmqtt_view share, struct kmqtt_view filter)
@@ -395,6 +401,7 @@ static int kmqtt_sub_insert(struct kmqtt_tree *tree, struct kmqtt_sub *sub,
 		hlist_add_head_rcu(&sub->node_link, &sub->node->subs);
 	sub->number = ++sub->session->last_sub;
 	list_add_tail(&sub->session_link, &sub->session->subs);
+	kmqtt_tree_changed(tree);
 	kmqtt_sub_count(tree, sub, 1);
 	return 0;
 
@@ -425,6 +432,7 @@ static void kmqtt_sub_replace(struct kmqtt_tree *tree, struct kmqtt_sub *old,
 		hlist_replace_rcu(&old->node_link, &new->node_link);
 	}
 	list_replace(&old->session_link, &new->session_link);
+	kmqtt_tree_changed(tree);
 	kfree_rcu(old, rcu);
 }
 
@@ -439,6 +447,7 @@ static void kmqtt_sub_remove(struct kmqtt_tree *tree, struct kmqtt_sub *sub)
 		kmqtt_group_leave(tree, sub);
 	else
 		hlist_del_rcu(&sub->node_link);
+	kmqtt_tree_changed(tree);
 	kmqtt_trie_put(&tree->trie, node);
 	kfree_rcu(sub, rcu);
 }

@@ -131,6 +131,7 @@ struct kmqtt_sub_watch {
  * @subs:	subscriptions by (group or node, session)
  * @groups:	shared subscriptions' groups by (node, share name)
  * @lock:	writers
+ * @generation:	changes so far, written under @lock, read anywhere
  * @count:	subscriptions, under @lock
  * @shared_count: of them, shared ones, under @lock
  * @group_bytes: of all groups, under @lock
@@ -145,6 +146,7 @@ struct kmqtt_tree {
 	struct rhashtable subs;
 	struct rhashtable groups;
 	struct mutex lock; /* writers */
+	u32 generation;
 	u64 count;
 	u64 shared_count;
 	u64 group_bytes;

@@ -150,8 +150,8 @@ static bool kmqtt_file_blocked(struct kmqtt_file *f)
 	return full;
 }
 
-int kmqtt_file_publish(struct kmqtt_file *f, struct kmqtt_msg *msg, bool nowait,
-		       long *timeout)
+int kmqtt_file_publish(struct kmqtt_file *f, struct kmqtt_msg *msg, struct kmqtt_memo *memo,
+		       bool nowait, long *timeout)
 {
 	int ret;
 
@@ -160,7 +160,7 @@ int kmqtt_file_publish(struct kmqtt_file *f, struct kmqtt_msg *msg, bool nowait,
 
 		if (READ_ONCE(f->closed))
 			return -ESHUTDOWN;
-		ret = kmqtt_publish(READ_ONCE(f->session), msg, &blocked);
+		ret = kmqtt_publish_memo(READ_ONCE(f->session), msg, &blocked, memo);
 		if (!blocked)
 			break;
 		if (nowait) {
@@ -198,20 +198,20 @@ static int kmqtt_file_track(struct kmqtt_file *f, struct kmqtt_msg *msg)
 }
 
 static ssize_t kmqtt_file_write_one(struct kmqtt_file *f, struct iov_iter *from,
-				    bool nowait)
+				    struct kmqtt_memo *memo, bool nowait)
 {
 	long timeout = MAX_SCHEDULE_TIMEOUT;
 	size_t before = iov_iter_count(from);
 	struct kmqtt_msg *msg;
 	int ret = 0;
 
-	msg = kmqtt_record_read(f->broker, from);
+	msg = kmqtt_record_read(READ_ONCE(f->session), kmqtt_memo_topic(memo), from);
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
 	if (msg->qos)
 		ret = kmqtt_file_track(f, msg);
 	if (!ret)
-		ret = kmqtt_file_publish(f, msg, nowait, &timeout);
+		ret = kmqtt_file_publish(f, msg, memo, nowait, &timeout);
 	kmqtt_msg_put(msg);
 	return ret ?: before - iov_iter_count(from);
 }
@@ -224,17 +224,24 @@ static bool kmqtt_nowait(const struct kiocb *iocb)
 static ssize_t kmqtt_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct kmqtt_file *f = iocb->ki_filp->private_data;
+	struct kmqtt_memo *memo = NULL;
 	ssize_t done = 0, ret = 0;
 
+	/* of several writers at a time one has it */
+	if (!test_and_set_bit_lock(0, &f->memo_used))
+		memo = &f->memo;
 	while (iov_iter_count(from)) {
-		ret = kmqtt_file_write_one(f, from, kmqtt_nowait(iocb));
+		ret = kmqtt_file_write_one(f, from, memo, kmqtt_nowait(iocb));
 		if (ret < 0)
 			break;
 		done += ret;
 		if (signal_pending(current))
 			break;
-		cond_resched();
+		if (iov_iter_count(from))
+			cond_resched();
 	}
+	if (memo)
+		clear_bit_unlock(0, &f->memo_used);
 	return done ?: ret;
 }
 
@@ -312,15 +319,23 @@ static int kmqtt_file_lock(struct kmqtt_file *f, const struct kiocb *iocb)
 	return mutex_lock_interruptible(&f->lock) ? -ERESTARTSYS : 0;
 }
 
+/* Has read() drops to tell of? */
+static bool kmqtt_file_dropped(struct kmqtt_file *f)
+{
+	return READ_ONCE(f->report_drops) &&
+	       (READ_ONCE(f->drops) || kmqtt_session_has_dropped(READ_ONCE(f->session)));
+}
+
 /* Would read() put something? */
 static bool kmqtt_file_pending(struct kmqtt_file *f)
 {
-	struct kmqtt_session *session = READ_ONCE(f->session);
+	return kmqtt_session_pending(READ_ONCE(f->session), &f->port) || kmqtt_file_dropped(f);
+}
 
-	if (kmqtt_session_pending(session, &f->port))
-		return true;
-	return READ_ONCE(f->report_drops) &&
-	       (READ_ONCE(f->drops) || kmqtt_session_has_dropped(session));
+/* Does it surely not, without a lock? */
+static bool kmqtt_file_idle(struct kmqtt_file *f)
+{
+	return kmqtt_session_idle(READ_ONCE(f->session)) && !kmqtt_file_dropped(f);
 }
 
 /* What ends a read() with an error, if anything. Return: 0 or -errno */
@@ -343,11 +358,16 @@ static ssize_t kmqtt_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	if (!iov_iter_count(to))
 		return 0;
 	for (;;) {
-		ret = kmqtt_file_lock(f, iocb);
-		if (ret)
-			return ret;
-		ret = kmqtt_file_error(f) ?: kmqtt_file_take(f, to);
-		mutex_unlock(&f->lock);
+		/* who waits for an answer finds nothing at first */
+		if (kmqtt_file_idle(f)) {
+			ret = kmqtt_file_error(f);
+		} else {
+			ret = kmqtt_file_lock(f, iocb);
+			if (ret)
+				return ret;
+			ret = kmqtt_file_error(f) ?: kmqtt_file_take(f, to);
+			mutex_unlock(&f->lock);
+		}
 		if (ret)
 			return ret;
 		if (kmqtt_nowait(iocb))

@@ -47,6 +47,8 @@ struct kmqtt_space_wait {
  * @named:	the session has a name, under @lock
  * @report_drops: KMQTT_SESSION_REPORT_DROPS
  * @closed:	the session is lost to another file, or was killed
+ * @memo:	where the last write went, for one writer at a time
+ * @memo_used:	bit 0: one has it
  * @full_lock:	protects @full and @full_wait
  * @full:	session that refused the last write of O_NONBLOCK, a reference, or
  *		NULL; poll() tells EPOLLOUT when it has room
@@ -68,6 +70,8 @@ struct kmqtt_file {
 	bool named;
 	bool report_drops;
 	bool closed;
+	struct kmqtt_memo memo;
+	unsigned long memo_used;
 	spinlock_t full_lock;	/* full and full_wait */
 	struct kmqtt_session *full;
 	struct kmqtt_space_wait full_wait;
@@ -98,6 +102,7 @@ kmqtt_file_open_session(struct kmqtt_file *f, const struct cred *cred,
  * kmqtt_file_publish() - publish, and wait where KMQTT_POLICY_BLOCK wants it
  * @f:		publisher
  * @msg:	message; the caller keeps its reference
+ * @memo:	@f->memo, if it is the caller's, or NULL
  * @nowait:	do not wait
  * @timeout:	in and out: jiffies to wait at most, MAX_SCHEDULE_TIMEOUT: for ever
  *
@@ -105,8 +110,8 @@ kmqtt_file_open_session(struct kmqtt_file *f, const struct cred *cred,
  * Return: 0; -EAGAIN a subscriber is full; -ERESTARTSYS; -ESHUTDOWN; -EACCES;
  * -ENOBUFS. Nothing was published if it is an error.
  */
-int kmqtt_file_publish(struct kmqtt_file *f, struct kmqtt_msg *msg, bool nowait,
-		       long *timeout);
+int kmqtt_file_publish(struct kmqtt_file *f, struct kmqtt_msg *msg, struct kmqtt_memo *memo,
+		       bool nowait, long *timeout);
 
 /** kmqtt_file_kick() - look again: the session or what it may take has changed */
 void kmqtt_file_kick(struct kmqtt_file *f);

@@ -277,7 +277,7 @@ static int kmqtt_publish_and_wait(struct kmqtt_file *f, struct kmqtt_msg *msg,
 	long left;
 	int err;
 
-	err = kmqtt_file_publish(f, msg, nowait, &timeout);
+	err = kmqtt_file_publish(f, msg, NULL, nowait, &timeout);
 	if (err)
 		return err == -ERESTARTSYS ? -EINTR : err;
 	if (!atomic_read(&t->taken))
@@ -301,7 +301,7 @@ static int kmqtt_publish_record(struct kmqtt_file *f, struct kmqtt_publish_wait 
 	if (!access_ok(record, pub->len))
 		return -EFAULT;
 	iov_iter_ubuf(&from, ITER_SOURCE, record, pub->len);
-	msg = kmqtt_record_read(f->broker, &from);
+	msg = kmqtt_record_read(READ_ONCE(f->session), KMQTT_VIEW_NONE, &from);
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
 	err = -EINVAL;

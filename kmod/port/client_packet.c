@@ -94,6 +94,8 @@ bool kmqtt_client_topic_reserved(struct kmqtt_view topic)
 {
 	static const char bridge[] = "$SYS/broker/connection/+/state";
 
+	if (likely(!topic.len || topic.data[0] != '$'))
+		return false;
 	if (kmqtt_topic_below(topic, "$SYS"))
 		return !kmqtt_topic_matches(kmqtt_view_str(bridge), topic);
 	return kmqtt_topic_below(topic, "$share");
@@ -225,7 +227,7 @@ size_t kmqtt_client_run(struct kmqtt_conn *conn, const u8 *p, size_t left)
 		return 0;
 	if (kmqtt_run_scan(p, left, conn->version, max - KMQTT_PUBLISH_OVERHEAD, &run) < 2 ||
 	    kmqtt_client_topic_reserved(run.topic) ||
-	    !kmqtt_session_publish_run(c->x.session, &c->port, &run, &conn->wakes))
+	    !kmqtt_session_publish_run(c->x.session, &c->port, &run, &conn->stream.wakes))
 		return 0;
 	conn->packets_received += run.count;
 	return run.len;

@@ -207,7 +207,7 @@ struct kmqtt_rx {
  * @tls_head:	bytes that have come of a TLS handshake message's head, 1 to 3, else 0
  * @tls_left:	bytes of that message still to come; with @tls_head, what is known of it
  * @rx:		receiver
- * @wakes:	who has got messages from it since the last recvmsg
+ * @stream:	who has got messages from it since the last recvmsg, and where they went
  * @tx:		batch that is being sent, or NULL
  * @ctrl:	struct kmqtt_chunk to be sent before anything else
  * @ctrl_bytes:	bytes in @ctrl
@@ -243,7 +243,7 @@ struct kmqtt_conn {
 	u8 tls_head;
 	u32 tls_left;
 	struct kmqtt_rx rx;
-	struct kmqtt_wakes wakes;
+	struct kmqtt_stream stream;
 	struct kmqtt_tx *tx;
 	struct list_head ctrl;
 	u32 ctrl_bytes;

@@ -94,7 +94,8 @@ static int kmqtt_rx_publish(struct kmqtt_conn *conn, const struct kmqtt_fixed *f
 	int n, ret;
 
 	n = kmqtt_publish_head_decode(f, c->p + f->hdr_len, c->left - f->hdr_len,
-				      conn->version, &pub, &rc);
+				      conn->version, kmqtt_memo_topic(conn->stream.memo),
+				      &pub, &rc);
 	if (n < 0)
 		return -rc;
 	if (!n)
@@ -268,7 +269,7 @@ static bool kmqtt_rx_use(struct kmqtt_conn *conn, const u8 *p, size_t len)
 	struct kmqtt_cursor c = { .p = p, .left = len };
 	int ret = kmqtt_rx_feed(conn, &c);
 
-	kmqtt_wakes_flush(&conn->wakes);
+	kmqtt_wakes_flush(&conn->stream.wakes);
 	if (ret == -EAGAIN) {
 		if (kmqtt_rx_pause(conn, &c))
 			kmqtt_conn_fail(conn, ENOMEM, KMQTT_RC_QUOTA_EXCEEDED);
@@ -349,7 +350,7 @@ static bool kmqtt_rx_resume(struct kmqtt_conn *conn)
 	if (test_and_clear_bit(KMQTT_CONN_PAUSED, &conn->flags) &&
 	    rx->in_body && !rx->body_left) {
 		ret = conn->ops->resume(conn);
-		kmqtt_wakes_flush(&conn->wakes);
+		kmqtt_wakes_flush(&conn->stream.wakes);
 		if (ret == -EAGAIN) {
 			set_bit(KMQTT_CONN_PAUSED, &conn->flags);
 			return false;

@@ -52,14 +52,17 @@ static int kmqtt_record_check(const struct kmqtt_record *head, size_t left,
 }
 
 /* Topic name and properties, which @text has without a gap. */
-static int kmqtt_record_check_text(const struct kmqtt_record *head, const u8 *text)
+static int kmqtt_record_check_text(const struct kmqtt_record *head, const u8 *text,
+				   struct kmqtt_view known)
 {
+	struct kmqtt_view topic = { text, head->topic_len };
 	struct kmqtt_view block = { text + head->topic_len + 1, head->props_len };
 	struct kmqtt_props props;
 
 	if (text[head->topic_len])
 		return -EINVAL;
-	if (!kmqtt_topic_name_valid(text, head->topic_len))
+	if (!(known.len && kmqtt_view_equal(topic, known)) &&
+	    !kmqtt_topic_name_valid(text, head->topic_len))
 		return -EILSEQ;
 	if (!head->props_len)
 		return 0;
@@ -70,9 +73,9 @@ static int kmqtt_record_check_text(const struct kmqtt_record *head, const u8 *te
 }
 
 /* A message without its payload, of a head and a text that were copied. */
-static struct kmqtt_msg *kmqtt_record_msg(struct kmqtt_broker *broker,
+static struct kmqtt_msg *kmqtt_record_msg(struct kmqtt_session *session,
 					  const struct kmqtt_record *head,
-					  const u8 *text)
+					  const u8 *text, struct kmqtt_view known)
 {
 	struct kmqtt_msg_desc desc = {
 		.topic = text,
@@ -84,11 +87,12 @@ static struct kmqtt_msg *kmqtt_record_msg(struct kmqtt_broker *broker,
 		.qos = head->qos,
 		.retain = head->flags & KMQTT_REC_RETAIN,
 	};
-	int err = kmqtt_record_check_text(head, text);
+	int err = kmqtt_record_check_text(head, text, known);
 
 	if (err)
 		return ERR_PTR(err);
-	return kmqtt_msg_alloc(broker, &desc, GFP_KERNEL_ACCOUNT);
+	return kmqtt_msg_alloc(session->broker, &desc,
+			       READ_ONCE(session->memcg) ? GFP_KERNEL_ACCOUNT : GFP_KERNEL);
 }
 
 /*
@@ -96,7 +100,7 @@ static struct kmqtt_msg *kmqtt_record_msg(struct kmqtt_broker *broker,
  * go through memory of their own, the payload goes where it stays. @from
  * stands behind the head.
  */
-static struct kmqtt_msg *kmqtt_record_read_long(struct kmqtt_broker *broker,
+static struct kmqtt_msg *kmqtt_record_read_long(struct kmqtt_session *session,
 						const struct kmqtt_record *head,
 						struct iov_iter *from)
 {
@@ -109,7 +113,7 @@ static struct kmqtt_msg *kmqtt_record_read_long(struct kmqtt_broker *broker,
 	if (!text)
 		return ERR_PTR(-ENOMEM);
 	if (copy_from_iter_full(text, text_len, from))
-		msg = kmqtt_record_msg(broker, head, text);
+		msg = kmqtt_record_msg(session, head, text, KMQTT_VIEW_NONE);
 	else
 		msg = ERR_PTR(-EFAULT);
 	kvfree(text);
@@ -123,7 +127,7 @@ static struct kmqtt_msg *kmqtt_record_read_long(struct kmqtt_broker *broker,
 	return msg;
 }
 
-struct kmqtt_msg *kmqtt_record_read(struct kmqtt_broker *broker,
+struct kmqtt_msg *kmqtt_record_read(struct kmqtt_session *session, struct kmqtt_view known,
 				    struct iov_iter *from)
 {
 	size_t left = iov_iter_count(from);
@@ -138,15 +142,15 @@ struct kmqtt_msg *kmqtt_record_read(struct kmqtt_broker *broker,
 	if (got < sizeof(start.head))
 		return ERR_PTR(-EFAULT);
 	err = kmqtt_record_check(&start.head, left,
-				 READ_ONCE(broker->limits.max_packet_size));
+				 READ_ONCE(session->broker->limits.max_packet_size));
 	if (err)
 		return ERR_PTR(err);
 	if (start.head.len > got) {
 		iov_iter_revert(from, got - sizeof(start.head));
-		return kmqtt_record_read_long(broker, &start.head, from);
+		return kmqtt_record_read_long(session, &start.head, from);
 	}
 	iov_iter_revert(from, got - start.head.len);
-	msg = kmqtt_record_msg(broker, &start.head, start.text);
+	msg = kmqtt_record_msg(session, &start.head, start.text, known);
 	if (!IS_ERR(msg))
 		memcpy(kmqtt_msg_payload(msg), start.text + start.head.topic_len +
 		       1 + start.head.props_len, start.head.payload_len);

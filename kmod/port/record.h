@@ -19,7 +19,8 @@
 
 /**
  * kmqtt_record_read() - make a message of the record that @from begins with
- * @broker:	switch that it is for
+ * @session:	session that publishes it
+ * @known:	a valid topic name, which is not judged again; or of no bytes
  * @from:	moved on behind the record; where it stands after an error is not said
  *
  * The record is copied once, then checked, and not looked at again.
@@ -28,7 +29,7 @@
  * reserved field or properties that make no sense, -EILSEQ the topic name,
  * -EMSGSIZE over max_packet_size, -EFAULT, -ENOMEM, -ENOBUFS.
  */
-struct kmqtt_msg *kmqtt_record_read(struct kmqtt_broker *broker,
+struct kmqtt_msg *kmqtt_record_read(struct kmqtt_session *session, struct kmqtt_view known,
 				    struct iov_iter *from);
 
 /**

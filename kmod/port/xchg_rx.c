@@ -51,6 +51,7 @@ static void kmqtt_aliases_free(struct kmqtt_xchg *x, struct kmqtt_aliases *a)
 
 void kmqtt_xchg_free(struct kmqtt_xchg *x)
 {
+	kfree(x->conn.stream.memo);
 	kmqtt_aliases_free(x, &x->in);
 	kmqtt_aliases_free(x, &x->out);
 }
@@ -211,7 +212,12 @@ static void kmqtt_xchg_unblock(struct kmqtt_xchg *x)
 
 static int kmqtt_xchg_try(struct kmqtt_xchg *x, struct kmqtt_session **blocked)
 {
-	return kmqtt_session_publish(x->session, x->port, x->pub.msg, blocked, &x->conn.wakes);
+	struct kmqtt_stream *stream = &x->conn.stream;
+
+	/* it can do without */
+	if (unlikely(!stream->memo))
+		stream->memo = kzalloc_obj(*stream->memo, GFP_KERNEL | __GFP_NOWARN);
+	return kmqtt_session_publish(x->session, x->port, x->pub.msg, blocked, stream);
 }
 
 /* The message of @who: once it has arrived it is published, whoever has the session then. */
@@ -316,8 +322,11 @@ static int kmqtt_xchg_pubrec(struct kmqtt_xchg *x, const struct kmqtt_ack_packet
 int kmqtt_xchg_ack(struct kmqtt_xchg *x, const struct kmqtt_fixed *f, const u8 *body)
 {
 	struct kmqtt_ack_packet ack;
-	int ret = kmqtt_ack_decode(f, body, x->conn.version, &ack);
+	int ret;
 
+	ack.reason = 0;
+	ack.packet_id = kmqtt_ack_short_decode(f, body);
+	ret = ack.packet_id ? 0 : kmqtt_ack_decode(f, body, x->conn.version, &ack);
 	if (ret)
 		return ret;
 	trace_kmqtt_ack(x->session, kmqtt_packet_name(f->type), ack.packet_id, ack.reason);

@@ -10,12 +10,9 @@
 #include "core/message.h"
 #include "port/xchg.h"
 
-void kmqtt_xchg_send_ack(struct kmqtt_xchg *x, u8 type, u16 packet_id, u8 reason)
+static void kmqtt_xchg_send_reason(struct kmqtt_xchg *x, u8 type, u16 packet_id, u8 reason)
 {
-	struct kmqtt_ack_packet ack = {
-		.packet_id = packet_id,
-		.reason = x->conn.version == KMQTT_V5 ? reason : 0,
-	};
+	struct kmqtt_ack_packet ack = { .packet_id = packet_id, .reason = reason };
 	int len;
 	u8 *p;
 
@@ -24,6 +21,19 @@ void kmqtt_xchg_send_ack(struct kmqtt_xchg *x, u8 type, u16 packet_id, u8 reason
 	p = len > 0 ? kmqtt_conn_reserve(&x->conn, len) : NULL;
 	if (p)
 		kmqtt_ack_encode(p, len, x->conn.version, type, &ack);
+}
+
+void kmqtt_xchg_send_ack(struct kmqtt_xchg *x, u8 type, u16 packet_id, u8 reason)
+{
+	u8 *p;
+
+	if (unlikely(reason) && x->conn.version == KMQTT_V5) {
+		kmqtt_xchg_send_reason(x, type, packet_id, reason);
+		return;
+	}
+	p = kmqtt_conn_reserve(&x->conn, KMQTT_ACK_SHORT_SIZE);
+	if (p)
+		kmqtt_ack_short_encode(p, type, packet_id);
 }
 
 void kmqtt_xchg_disconnect(struct kmqtt_xchg *x, const struct kmqtt_disconnect *dis)
@@ -68,13 +78,11 @@ static void kmqtt_xchg_alias_out(struct kmqtt_xchg *x, struct kmqtt_publish_head
 static int kmqtt_xchg_pubrel(struct kmqtt_xchg *x, struct kmqtt_tx *tx,
 			     const struct kmqtt_delivery *d)
 {
-	struct kmqtt_ack_packet ack = { .packet_id = d->packet_id };
 	u8 *p = kmqtt_tx_head(tx, KMQTT_ACK_SHORT_SIZE);
 
 	if (!p)
 		return -ENOMEM;
-	kmqtt_props_init(&ack.props);
-	kmqtt_ack_encode(p, KMQTT_ACK_SHORT_SIZE, x->conn.version, KMQTT_PUBREL, &ack);
+	kmqtt_ack_short_encode(p, KMQTT_PUBREL, d->packet_id);
 	kmqtt_tx_add(tx, p, KMQTT_ACK_SHORT_SIZE);
 	tx->packets++;
 	return 0;

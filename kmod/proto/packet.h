@@ -171,7 +171,8 @@ int kmqtt_connack_encode(u8 *buf, size_t cap, u8 version, const struct kmqtt_con
  * @packet_id: 1 or more; 0 with QoS 0
  * @topic: topic name; empty only if there is a Topic Alias
  * @payload: payload
- * @props: properties
+ * @props: properties; if the decoder finds none, nothing in it is set but @present, @raw and the
+ *	two numbers, all to nothing
  */
 struct kmqtt_publish {
 	bool dup;
@@ -201,6 +202,7 @@ u8 kmqtt_publish_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
  * @p: what has come of the body
  * @left: number of bytes that are there; what is beyond @f->remaining is not looked at
  * @version: protocol version
+ * @known: a valid topic name, which is not judged again if it is this packet's; or of no bytes
  * @out: the result. @out->payload.len is the length of the whole payload; of its bytes, those that
  *	are in @p's buffer begin at @out->payload.data.
  * @rc: out: on error the reason code
@@ -211,7 +213,7 @@ u8 kmqtt_publish_decode(const struct kmqtt_fixed *f, const u8 *body, u8 version,
  * Return: bytes of the head, 2 or more; 0 if more bytes are needed; -EINVAL on a violation
  */
 int kmqtt_publish_head_decode(const struct kmqtt_fixed *f, const u8 *p, size_t left, u8 version,
-			      struct kmqtt_publish *out, u8 *rc);
+			      struct kmqtt_view known, struct kmqtt_publish *out, u8 *rc);
 
 /**
  * kmqtt_publish_encode() - encode a whole PUBLISH
@@ -323,6 +325,34 @@ int kmqtt_ack_encode(u8 *buf, size_t cap, u8 version, u8 type, const struct kmqt
 
 /* Size of a PUBACK, PUBREC, PUBREL or PUBCOMP in its short form. */
 #define KMQTT_ACK_SHORT_SIZE 4U
+
+/**
+ * kmqtt_ack_short_encode() - PUBACK, PUBREC, PUBREL or PUBCOMP with reason code 0 and no properties
+ * @p: room for %KMQTT_ACK_SHORT_SIZE bytes
+ * @type: which
+ * @packet_id: 1 or more
+ */
+static inline void kmqtt_ack_short_encode(u8 *p, u8 type, u16 packet_id)
+{
+	p[0] = (u8)(type << 4 | (type == KMQTT_PUBREL ? 2 : 0));
+	p[1] = 2;
+	p[2] = (u8)(packet_id >> 8);
+	p[3] = (u8)packet_id;
+}
+
+/**
+ * kmqtt_ack_short_decode() - the packet identifier of such a packet
+ * @f: fixed header, of one of these packets
+ * @body: @f->remaining bytes
+ *
+ * Return: it; 0 if it is not of that form, and kmqtt_ack_decode() has to look at it
+ */
+static inline u16 kmqtt_ack_short_decode(const struct kmqtt_fixed *f, const u8 *body)
+{
+	if (f->remaining != 2 || f->flags != (f->type == KMQTT_PUBREL ? 2 : 0))
+		return 0;
+	return (u16)(body[0] << 8 | body[1]);
+}
 
 /**
  * struct kmqtt_sub_entry - one topic filter of a SUBSCRIBE (3.8.3)

@@ -251,6 +251,40 @@ struct kmqtt_view {
 	u32 len;
 };
 
+/* Nothing. */
+#define KMQTT_VIEW_NONE ((struct kmqtt_view){ NULL, 0 })
+
+/* Of whatever byte order, for comparisons. */
+static inline u64 kmqtt_word(const u8 *p)
+{
+	u64 val;
+
+	memcpy(&val, p, sizeof(val));
+	return val;
+}
+
+/**
+ * kmqtt_equal() - are these bytes the same?
+ * @a: some
+ * @b: others
+ * @len: how many
+ *
+ * For short ones, as topic names are: by eight at a time, the last eight perhaps twice.
+ *
+ * Return: true if they are
+ */
+static inline bool kmqtt_equal(const u8 *a, const u8 *b, size_t len)
+{
+	size_t i;
+
+	if (len < 8)
+		return !len || !memcmp(a, b, len);
+	for (i = 0; i < len - 8; i += 8)
+		if (kmqtt_word(a + i) != kmqtt_word(b + i))
+			return false;
+	return kmqtt_word(a + len - 8) == kmqtt_word(b + len - 8);
+}
+
 /**
  * kmqtt_view_equal() - are the bytes of two views the same?
  * @a: one
@@ -260,7 +294,7 @@ struct kmqtt_view {
  */
 static inline bool kmqtt_view_equal(struct kmqtt_view a, struct kmqtt_view b)
 {
-	return a.len == b.len && (!a.len || !memcmp(a.data, b.data, a.len));
+	return a.len == b.len && kmqtt_equal(a.data, b.data, a.len);
 }
 
 /**

@@ -48,7 +48,8 @@ u32 kmqtt_run_scan(const u8 *p, size_t left, u8 version, u32 max_packet, struct 
 	f.hdr_len = (u8)header;
 	f.remaining = remaining;
 	first = p + header;
-	n = kmqtt_publish_head_decode(&f, first, left - header, version, &pub, &rc);
+	n = kmqtt_publish_head_decode(&f, first, left - header, version, KMQTT_VIEW_NONE,
+				      &pub, &rc);
 	/* one with properties has more of them than a length of 0 */
 	if (n <= 0)
 		return 0;
@@ -61,7 +62,7 @@ u32 kmqtt_run_scan(const u8 *p, size_t left, u8 version, u32 max_packet, struct 
 	do {
 		size = header + remaining;
 		if (size > left || size > max_packet || remaining < head ||
-		    memcmp(p + header, first, head))
+		    !kmqtt_equal(p + header, first, head))
 			break;
 		if (size > run->longest)
 			run->longest = size;

@@ -18,7 +18,7 @@ static void publish_in_parts(const struct kmqtt_fixed *f, const u8 *body, u8 ver
 	for (n = 0; !ret; n = n + step < f->remaining ? n + step : f->remaining) {
 		part = fuzz_copy(body, n);
 		rc = 0;
-		ret = kmqtt_publish_head_decode(f, part, n, version, &pub, &rc);
+		ret = kmqtt_publish_head_decode(f, part, n, version, KMQTT_VIEW_NONE, &pub, &rc);
 		free(part);
 		PROMISE(ret <= (int)n);
 		if (n == f->remaining)

@@ -419,11 +419,11 @@ static void untake_keeps_latest(struct kunit *test)
 }
 
 static void queue_hold_one(struct kunit *test, struct kmqtt_peer *from,
-			   struct kmqtt_wakes *wakes)
+			   struct kmqtt_stream *stream)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "a", "x", 0, false);
 
-	KUNIT_EXPECT_EQ(test, kmqtt_session_publish(from->s, &from->port, msg, NULL, wakes), 2);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_publish(from->s, &from->port, msg, NULL, stream), 2);
 	kmqtt_msg_put(msg);
 }
 
@@ -433,24 +433,24 @@ static void queue_holds_wakes_back(struct kunit *test)
 	struct kmqtt_peer *from = kmqtt_peer_new(test, "from", KMQTT_KIND_REMOTE);
 	struct kmqtt_peer *one = kmqtt_peer_new(test, "one", KMQTT_KIND_REMOTE);
 	struct kmqtt_peer *two = kmqtt_peer_new(test, "two", KMQTT_KIND_REMOTE);
-	struct kmqtt_wakes wakes = {}, others = {};
+	struct kmqtt_stream stream = {}, others = {};
 
 	kmqtt_peer_subscribe(test, one, "a", 0, 0);
 	kmqtt_peer_subscribe(test, two, "a", 0, 0);
-	queue_hold_one(test, from, &wakes);
-	queue_hold_one(test, from, &wakes);
+	queue_hold_one(test, from, &stream);
+	queue_hold_one(test, from, &stream);
 	/* who comes second relies on the first one's wake-up */
 	queue_hold_one(test, from, &others);
 	KUNIT_EXPECT_EQ(test, atomic_read(&one->wakes) + atomic_read(&two->wakes), 0);
-	kmqtt_wakes_flush(&others);
+	kmqtt_wakes_flush(&others.wakes);
 	KUNIT_EXPECT_EQ(test, atomic_read(&one->wakes) + atomic_read(&two->wakes), 0);
-	kmqtt_wakes_flush(&wakes);
+	kmqtt_wakes_flush(&stream.wakes);
 	KUNIT_EXPECT_EQ(test, atomic_read(&one->wakes), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&two->wakes), 1);
-	queue_hold_one(test, from, &wakes);
+	queue_hold_one(test, from, &stream);
 	/* one that ends meanwhile is kept until then, and not woken */
 	kmqtt_session_kill(two->s, 0);
-	kmqtt_wakes_flush(&wakes);
+	kmqtt_wakes_flush(&stream.wakes);
 	KUNIT_EXPECT_EQ(test, atomic_read(&one->wakes), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&two->wakes), 1);
 }

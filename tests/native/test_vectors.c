@@ -83,7 +83,7 @@ static void test_head_refused(const struct vector *v)
 	struct kmqtt_publish pub;
 	u8 rc = 0;
 
-	ok(kmqtt_publish_head_decode(&f, body.data, body.len, v->version, &pub, &rc) == -EINVAL &&
+	ok(kmqtt_publish_head_decode(&f, body.data, body.len, v->version, KMQTT_VIEW_NONE, &pub, &rc) == -EINVAL &&
 	   rc == v->rc, "head refused with 0x%02x: %s", v->rc, v->name);
 	bytes_free(&body);
 }
@@ -139,7 +139,7 @@ static void test_head_restart(const struct vector *v)
 
 	for (u32 n = 0; n <= body.len; n++) {
 		part = bytes_copy(body.data, n);
-		ret = kmqtt_publish_head_decode(&f, part.data, n, v->version, &pub, &rc);
+		ret = kmqtt_publish_head_decode(&f, part.data, n, v->version, KMQTT_VIEW_NONE, &pub, &rc);
 		if (n < head)
 			pass &= !ret;
 		else
