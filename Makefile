@@ -52,7 +52,7 @@ generate:
 	tests/generate
 
 bench:
-	tests/bench/run $(if $(ICOUNT),--icount)
+	tests/bench/run $(if $(ICOUNT),--icount) $(BENCH)
 
 profile:
 	tests/bench/profile $(if $(TOP),--top $(TOP)) $(LOAD)
@@ -72,8 +72,8 @@ help:
 	@echo 'make install    module, programs, library, headers, man pages, udev rule (DESTDIR=, PREFIX=)'
 	@echo 'make demo       a broker, clients and local processes, here or in a virtual machine'
 	@echo 'make check      all tests; installs the packages they need (root)'
-	@echo 'make bench      speed and memory, in a virtual machine (ICOUNT=1: in instructions)'
-	@echo 'make profile    where the instructions of a case of the bench go (LOAD=, see tests/bench/load.c)'
+	@echo 'make bench      speed and memory, in a virtual machine (ICOUNT=1: in instructions; BROKER=)'
+	@echo 'make profile    where the instructions of a case of the bench go (LOAD=, words of kmqtt bench)'
 	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
 	@echo 'make generate   what is made from uapi/kmqtt.yaml'
 	@echo 'make setup      only the packages that make check and make demo need'

@@ -56,21 +56,6 @@ static inline double busy(void)
 	return up * sysconf(_SC_NPROCESSORS_ONLN) - idle;
 }
 
-/* For the plugin of tests/bench/profile: what is counted lies between these. */
-static inline void mark_begin(void)
-{
-#ifdef __x86_64__
-	__asm__ volatile("xchg %%bx, %%bx" : : : "memory");
-#endif
-}
-
-static inline void mark_end(void)
-{
-#ifdef __x86_64__
-	__asm__ volatile("xchg %%cx, %%cx" : : : "memory");
-#endif
-}
-
 static inline void make_message(struct message *m, const char *topic)
 {
 	size_t len = strlen(topic);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A plugin for QEMU's TCG: how many instructions the guest has executed where, between two
- * marks that a program in the guest sets (mark() in bench.h).
+ * marks that a program in the guest sets (mark_begin() in userspace/cli/bench_clock.c).
  *
  *   -plugin insns.so,out=FILE
  *

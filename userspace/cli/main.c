@@ -24,6 +24,7 @@ static const char usage[] =
 	"  monitor       events as they happen\n"
 	"  stats         counters\n"
 	"  top           counters and sessions, live\n"
+	"  bench         how fast a broker is, and what it costs\n"
 	"  pub, sub, rr  publish and subscribe, as mosquitto_pub, _sub and _rr do\n"
 	"OPTIONS:\n"
 	"  -j, --json        print JSON\n"
@@ -49,6 +50,7 @@ static const struct command objects[] = {
 	{ "monitor", monitor_main },
 	{ "stats", stats_main },
 	{ "top", top_main },
+	{ "bench", bench_main },
 	{ "pub", NULL },
 	{ "sub", NULL },
 	{ "rr", NULL },

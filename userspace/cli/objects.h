@@ -59,6 +59,9 @@ int stats_main(struct args *args);
 /** top_main() - `kmqtt top ...` */
 int top_main(struct args *args);
 
+/** bench_main() - `kmqtt bench ...` */
+int bench_main(struct args *args);
+
 /**
  * stats_keys - JSON keys of the counters, by attribute; NULL where there is none
  */
