@@ -34,10 +34,10 @@ def flows():
     for qos in (0, 1, 2):
         for name, words, deliveries, seconds in (
                 ("1 to 1", "", 100000, 0.5),
-                ("1 to 100", "subscribers 100", 200000, 0.6),
-                ("1 to 1000", "subscribers 1000", 1000000, 1.0),
-                ("100 to 1", "publishers 100", 50000, 0.4),
-                ("50 pairs", "pairs 50", 50000, 0.4)):
+                ("1 to 100", "subscribers 100", 400000, 1.2),
+                ("1 to 1000", "subscribers 1000", 2000000, 3.0),
+                ("100 to 1", "publishers 100", 50000, 0.6),
+                ("50 pairs", "pairs 50", 50000, 0.7)):
             relay = (["pairs"] if "pairs" in name else []) if qos == 0 else None
             yield Case(f"{name}, QoS {qos}", f"{words} qos {qos}",
                        deliveries if qos == 0 or deliveries <= 100000 else deliveries // 4, seconds,
@@ -49,7 +49,7 @@ CASES = [
     Case("1 to 1, QoS 0, MQTT 5", "version 5", relay=[]),
     Case("50 pairs, QoS 1, MQTT 5", "pairs 50 qos 1 version 5"),
     Case("1 to 1, 1 KiB", "size 1024", relay=[]),
-    Case("1 to 10, 64 KiB", "subscribers 10 size 65536", 2560, 0.6, relay=[], short=True),
+    Case("1 to 10, 64 KiB", "subscribers 10 size 65536", 5120, 1.5, relay=[], short=True),
     Case("1 to 10, 1 MiB", "subscribers 10 size 1048576", 120, 0.6, relay=[]),
     Case("round trip, 1000 a second", "round-trip", 300, 0.3, relay=[], short=True, figure="p50"),
     Case("10 filters", "filters subscribers 10 count 10", relay=None, short=True),

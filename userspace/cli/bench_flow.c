@@ -15,9 +15,10 @@
 #define FILTERS_AT_ONCE	100		/* in a SUBSCRIBE */
 #define STALL		(5 * SECOND)	/* after which what has not come is lost */
 
-/* Of all publishers together. */
+/* Of all publishers together; no more than the quota are sent. */
 static uint64_t window;
 static uint64_t sent;
+static uint64_t quota = UINT64_MAX;
 
 int bench_topic(char *text, uint64_t number)
 {
@@ -117,6 +118,7 @@ static void publish(void)
 	for (p = bench.peers; p < bench.peers + c->publishers; p++) {
 		uint64_t n = each, inflight = p->sent - p->acked;
 		char topic[64];
+		int len;
 
 		if (c->pairs)
 			away = p->sent - p[c->publishers].got;
@@ -128,8 +130,12 @@ static void publish(void)
 		/* a batch is worth a system call, of this process and of the broker */
 		if (2 * n < each)
 			continue;
-		for (; n && p->out_len < BATCH; n--, sent++, away++)
-			peer_publish(p, topic, topic_of(topic, p), c->size, false);
+		len = topic_of(topic, p);
+		for (; n && p->out_len < BATCH && sent < quota; n--, sent++, away++) {
+			peer_publish(p, topic, len, c->size, false);
+			if (c->mode == BENCH_FILTERS)
+				len = topic_of(topic, p);
+		}
 		peer_flush(p);
 	}
 }
@@ -159,7 +165,7 @@ static bool run(uint64_t deliveries, uint64_t until, bool publishing)
 void bench_flow(struct bench_result *result)
 {
 	const struct bench_conf *c = bench.conf;
-	uint64_t got, lost, warm_up, fan = is_to_one() ? 1 : c->subscribers;
+	uint64_t got, lost, fan = is_to_one() ? 1 : c->subscribers;
 	struct bench_clock begin;
 
 	window = c->window;
@@ -174,14 +180,15 @@ void bench_flow(struct bench_result *result)
 	result->setup_kernel_memory = result->spent.kernel_memory - begin.kernel_memory;
 	result->setup_pid_memory = result->spent.pid_memory - begin.pid_memory;
 
-	warm_up = 2 * window * fan > c->deliveries / 4 ? 2 * window * fan : c->deliveries / 4;
-	if (!run(warm_up, bench_now() + c->ns / 4, true))
+	/* all that is sent for it has arrived when it ends, if that does not take too long */
+	quota = 2 * window > c->deliveries / fan / 4 ? 2 * window : c->deliveries / fan / 4;
+	if (!run(quota * fan, bench_now() + c->ns / 4, true))
 		bench_fail("nothing comes any more");
 	got = bench.got;
 	lost = bench.lost;
+	quota = c->deliveries ? sent + (c->deliveries + fan - 1) / fan : UINT64_MAX;
 	bench_begin(&begin);
-	run(c->deliveries ? got + c->deliveries : UINT64_MAX, bench_now() + c->ns,
-	    true);
+	run(c->deliveries ? quota * fan : UINT64_MAX, bench_now() + c->ns, true);
 	bench_end(&begin, result);
 	result->n = bench.got - got - (bench.lost - lost);
 
