@@ -22,12 +22,14 @@ class Case:
     figure: str = "cpu"
 
     def arguments(self, icount):
+        words = self.words.split()
         if self.unit == "connection":
-            return self.words.split()
+            return words
+        words += ["inflight", "500"]
         if icount:
-            return self.words.split() + ["deliveries", str(self.deliveries), "seconds",
+            return words + ["deliveries", str(self.deliveries), "seconds",
                                          str(self.seconds)]
-        return self.words.split() + ["seconds", "2"]
+        return words + ["seconds", "2"]
 
 
 def flows():

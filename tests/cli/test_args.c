@@ -374,6 +374,24 @@ static const struct bad bad[] = {
 	{ top_main, "-d 0", "0.01 to" },
 	{ top_main, "-n 0", "from 1 to" },
 	{ top_main, "-n", "needs a value" },
+	{ bench_main, "", "HOST[:PORT] is missing" },
+	{ bench_main, "127.0.0.1:0", "from 1 to 65535" },
+	{ bench_main, "127.0.0.1 fast", "unknown mode \"fast\"" },
+	{ bench_main, "127.0.0.1 r", "ambiguous: round-trip retained" },
+	{ bench_main, "127.0.0.1 flow fast 1", "unknown setting \"fast\"" },
+	{ bench_main, "127.0.0.1 flow p 1", "ambiguous: publishers pairs password-file pid" },
+	{ bench_main, "127.0.0.1 publishers", "needs a value" },
+	{ bench_main, "127.0.0.1 publishers 0", "from 1 to" },
+	{ bench_main, "127.0.0.1 qos 3", "from 0 to 2" },
+	{ bench_main, "127.0.0.1 size 15", "from 16 to" },
+	{ bench_main, "127.0.0.1 version 31", "not 311 or 5" },
+	{ bench_main, "127.0.0.1 seconds 0", "not a number up to" },
+	{ bench_main, "127.0.0.1 seconds 1s", "not a number up to" },
+	{ bench_main, "127.0.0.1 shared maybe", "must be on or off" },
+	{ bench_main, "127.0.0.1 pairs 2 shared on", "share nothing" },
+	{ bench_main, "127.0.0.1 round-trip subscribers 2", "one publisher to one" },
+	{ bench_main, "127.0.0.1 retained publishers 2", "one publisher" },
+	{ bench_main, "127.0.0.1 topic 123456789012345678901234567890123", "too long" },
 };
 
 /* Each object explains itself, on standard output, without the kernel. */
@@ -382,7 +400,7 @@ static void test_help(void)
 	static int (*const mains[])(struct args *args) = {
 		switch_show_main, switch_set_main, listener_main, uplink_main,
 		session_main, subscription_main, retained_main, acl_main,
-		passwd_main, monitor_main, stats_main, top_main,
+		passwd_main, monitor_main, stats_main, top_main, bench_main,
 	};
 	const struct run *r;
 	size_t i;
@@ -392,7 +410,7 @@ static void test_help(void)
 		ok(r->status == STATUS_OK && !r->requests &&
 		   !strncmp(r->out, "Usage: kmqtt ", 13), "help %zu", i);
 		r = run(mains[i], "he");
-		ok(mains[i] == monitor_main || !strncmp(r->out, "Usage:", 6),
+		ok(mains[i] == monitor_main || mains[i] == bench_main || !strncmp(r->out, "Usage:", 6),
 		   "shortened help %zu", i);
 	}
 	r = run(uplink_main, "topic help");

@@ -29,6 +29,7 @@ static const char usage[] =
 	"  size BYTES      of payloads, 16 or more (64)\n"
 	"  version 311|5   of the protocol (311)\n"
 	"  window N        messages on their way (1000); of large ones at most 4 MiB\n"
+	"  inflight N      of one publisher, not acknowledged (20)\n"
 	"  seconds N       measure so long (5)\n"
 	"  deliveries N    measure so many, if that takes no longer\n"
 	"  rate N          messages a second of round-trip (1000)\n"
@@ -60,6 +61,7 @@ static const struct setting {
 	SETTING("size", NUMBER, size, BENCH_SIZE_MIN, 100000000),
 	SETTING("version", VERSION, version, 0, 0),
 	SETTING("window", NUMBER, window, 2, 1000000),
+	SETTING("inflight", NUMBER, inflight, 1, 65535),
 	SETTING("seconds", DURATION, ns, 1, 86400),
 	SETTING("deliveries", NUMBER, deliveries, 1, UINT32_MAX),
 	SETTING("rate", NUMBER, rate, 1, 100000),
@@ -295,6 +297,7 @@ int bench_main(struct args *args)
 		.version = 4,
 		.size = 64,
 		.window = 1000,
+		.inflight = 20,
 		.ns = 5000000000,
 		.rate = 1000,
 		.prefix = "load",

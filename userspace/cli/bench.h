@@ -53,6 +53,7 @@ enum bench_mode {
  * @version:		protocol level, 4 or 5
  * @size:		bytes of a payload
  * @window:		messages of all publishers on their way
+ * @inflight:		messages of one publisher that are not acknowledged, at most
  * @deliveries:		measure so many; 0: for @ns
  * @ns:			measure at most so long
  * @rate:		BENCH_ROUND_TRIP: messages a second
@@ -76,6 +77,7 @@ struct bench_conf {
 	uint64_t version;
 	uint64_t size;
 	uint64_t window;
+	uint64_t inflight;
 	uint64_t deliveries;
 	uint64_t ns;
 	uint64_t rate;

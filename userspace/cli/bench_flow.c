@@ -116,19 +116,21 @@ static void publish(void)
 	struct peer *p;
 
 	for (p = bench.peers; p < bench.peers + c->publishers; p++) {
-		uint64_t n = each, inflight = p->sent - p->acked;
+		uint64_t inflight = p->sent - p->acked, most = each, n;
 		char topic[64];
 		int len;
 
 		if (c->pairs)
 			away = p->sent - p[c->publishers].got;
 		n = away >= (c->pairs ? each : window) ? 0 : (c->pairs ? each : window) - away;
-		if (n > each)
-			n = each;
+		if (c->qos && most > p->inflight_max)
+			most = p->inflight_max;
+		if (n > most)
+			n = most;
 		if (c->qos && n > p->inflight_max - inflight)
 			n = p->inflight_max - inflight;
 		/* a batch is worth a system call, of this process and of the broker */
-		if (2 * n < each)
+		if (2 * n < most)
 			continue;
 		len = topic_of(topic, p);
 		for (; n && p->out_len < BATCH && sent < quota; n--, sent++, away++) {

@@ -11,7 +11,7 @@
 #include "bench.h"
 
 #define AT_ONCE		64	/* connections that are being made */
-#define BATCH		500	/* retained messages between two looks for acknowledgements */
+#define BATCH		500	/* retained messages of QoS 0 that are sent at once */
 
 static int retained_filter(char *text, uint64_t number)
 {
@@ -23,14 +23,14 @@ static int retained_filter(char *text, uint64_t number)
 static void retain(size_t size)
 {
 	struct peer *p = bench.peers;
+	uint64_t i, batch = bench.conf->qos ? p->inflight_max : BATCH;
 	char topic[64];
-	uint64_t i;
 	int len;
 
 	for (i = 0; i < bench.conf->count; i++) {
 		len = sprintf(topic, "%.32s/r/%07llu", bench.conf->prefix, (unsigned long long)i);
 		peer_publish(p, topic, len, size, true);
-		if (i % BATCH && i + 1 < bench.conf->count)
+		if ((i + 1) % batch && i + 1 < bench.conf->count)
 			continue;
 		do {
 			peer_flush(p);

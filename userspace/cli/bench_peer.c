@@ -6,22 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "bench.h"
 
 #define READ_SIZE	(256 * 1024)
-/*
- * Turns of so many ms in which something must happen. Many short ones: where the clock counts
- * instructions it jumps to the next timer while a file is read from the host.
- */
-#define STALL_TURNS	600
-#define STALL_MS	50
 
 /* Packet types, as the upper half of their first byte. */
-enum { CONNECT = 1, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK,
-       DISCONNECT = 14 };
+enum {
+	CONNECT = 1, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK,
+	DISCONNECT = 14,
+};
 
 #define RECEIVE_MAXIMUM	0x21
 
@@ -266,7 +261,7 @@ static void connack(struct peer *p, const uint8_t *b, size_t left)
 
 		if (len > (size_t)(end - b))
 			bench_fail("a CONNACK is malformed");
-		if (id == RECEIVE_MAXIMUM)
+		if (id == RECEIVE_MAXIMUM && (b[0] << 8 | b[1]) < (int)p->inflight_max)
 			p->inflight_max = b[0] << 8 | b[1];
 		b += len;
 	}
@@ -373,7 +368,7 @@ static size_t publish(struct peer *p, unsigned int first, const uint8_t *b, size
 }
 
 /* One packet, of a PUBLISH its beginning. Return: its bytes; 0: there are not enough yet */
-static size_t packet(struct peer *p, const uint8_t *b, size_t have)
+static size_t one_packet(struct peer *p, const uint8_t *b, size_t have)
 {
 	size_t i = 1, left = 0, used;
 	unsigned int shift = 0;
@@ -406,7 +401,7 @@ static void packets(struct peer *p, size_t have)
 			used = p->skip < have - at ? p->skip : have - at;
 			p->skip -= used;
 		} else {
-			used = packet(p, input + at, have - at);
+			used = one_packet(p, input + at, have - at);
 			if (!used)
 				break;
 		}
@@ -432,76 +427,4 @@ void peer_receive(struct peer *p)
 			bench_fail("the broker closed a connection");
 		packets(p, p->carry_len + n);
 	} while (n == READ_SIZE);
-}
-
-int peers_turn(int timeout)
-{
-	struct epoll_event events[256];
-	int i, n = epoll_wait(bench.epfd, events, 256, timeout);
-
-	for (i = 0; i < n; i++) {
-		struct peer *p = events[i].data.ptr;
-
-		if (events[i].events & ~EPOLLOUT)
-			peer_receive(p);
-		if (p->out_len)
-			peer_flush(p);
-	}
-	return n;
-}
-
-void peers_wait(void)
-{
-	unsigned int idle = 0;
-	size_t i;
-
-	for (i = 0; i < bench.n_peers; i++) {
-		peer_flush(&bench.peers[i]);
-		while (!bench.peers[i].up) {
-			idle = peers_turn(STALL_MS) ? 0 : idle + 1;
-			if (idle == STALL_TURNS)
-				bench_fail("nothing came for %u seconds",
-					   STALL_TURNS * STALL_MS / 1000);
-		}
-	}
-}
-
-void peers_start(void)
-{
-	const struct bench_conf *c = bench.conf;
-	size_t i;
-
-	bench.n_peers = c->publishers + c->subscribers;
-	bench_sockets(bench.n_peers);
-	bench.peers = calloc(bench.n_peers, sizeof(*bench.peers));
-	bench.epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (!bench.peers || bench.epfd < 0)
-		bench_fail("%s", strerror(errno));
-	for (i = 0; i < bench.n_peers; i++) {
-		struct peer *p = &bench.peers[i];
-		struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = p };
-
-		p->publisher = i < c->publishers;
-		p->number = p->publisher ? i : i - c->publishers;
-		p->inflight_max = 65535;
-		if (!p->publisher)
-			p->next = calloc(c->publishers, sizeof(*p->next));
-		if (!p->publisher && !p->next)
-			bench_fail("out of memory");
-		peer_connect(p, i);
-		if (epoll_ctl(bench.epfd, EPOLL_CTL_ADD, p->fd, &e))
-			bench_fail("epoll_ctl: %s", strerror(errno));
-		peer_flush(p);
-	}
-	peers_wait();
-}
-
-void peers_stop(void)
-{
-	size_t i;
-
-	for (i = 0; i < bench.n_peers; i++)
-		peer_disconnect(&bench.peers[i]);
-	close(bench.epfd);
-	free(bench.peers);
 }
