@@ -56,7 +56,8 @@ def test_round_trip(broker):
 def test_retained(broker, qos):
     """All of them for each; afterwards there are none."""
     for _ in range(2):
-        assert bench(broker, f"retained count 700 subscribers 2 qos {qos}")["n"] == 1400
+        out = bench(broker, f"retained count 700 subscribers 2 qos {qos} inflight 10")
+        assert out["n"] == 1400
     left = subprocess.run(["mosquitto_sub", "-p", str(broker.port), "-t", "load/#", "-W", "1"],
                           capture_output=True, check=False)
     assert left.stdout == b""
