@@ -13,7 +13,7 @@ packages=(
 	python3-yaml python3-jsonschema
 	# to run
 	qemu-system-x86 busybox-static iproute2 iptables mosquitto mosquitto-clients
-	libmosquitto-dev openssl procps strace gnuplot-nox
+	libmosquitto-dev openssl procps strace gnuplot-nox libdbus-1-dev dbus-daemon
 	# to meet others: clients, a broker, a dissector
 	dpkg-dev libpaho-mqtt-dev python3-paho-mqtt python3-psutil rabbitmq-server tshark
 )

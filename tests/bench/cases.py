@@ -10,7 +10,8 @@ class Case:
 
     By the clock it runs for some seconds; in instructions until so many deliveries have come, or
     at most for so long. `relay`: how the blind relay is started for it, None: it cannot do this.
-    `short`: it belongs to the lane of tests/check.
+    `short`: it belongs to the lane of tests/check. `local`: what it measures are ways of
+    tests/bench/ways.c by the name of the system, with so many readers.
     """
     name: str
     words: str
@@ -18,6 +19,8 @@ class Case:
     seconds: float = 0.4
     relay: list = None
     short: bool = False
+    local: dict = None
+    readers: int = 0
     unit: str = "delivery"
     figure: str = "cpu"
 
@@ -46,6 +49,22 @@ def flows():
                        relay, short="1000" not in name and (qos == 0 or "pairs" in name))
 
 
+WAYS = {"kmqtt": "read", "kmqtt ring": "ring", "kmqtt netlink": "netlink", "pipe": "pipe",
+        "unix datagram": "unix", "POSIX mq": "mq", "D-Bus": "dbus", "mosquitto": "mosquitto"}
+BATCHES = {"kmqtt": "read-batch", "kmqtt ring": "ring-batch"}
+# Of these so many times fewer messages: they take so much longer.
+SLOW = {"dbus": 10, "mosquitto": 10}
+
+
+def locals_():
+    yield Case("local, 1 to 1", "", 40000, local=WAYS, readers=1, short=True)
+    yield Case("local, 1 to 100", "", 2000, local=WAYS, readers=100)
+    yield Case("local, 1 to 1000", "", 500, local=WAYS, readers=1000)
+    yield Case("local, 1 to 1, 50 messages a write", "", 100000, local=BATCHES, readers=1,
+               short=True)
+    yield Case("local, over a broker and back", "", 20000, local={"kmqtt": "uplink"}, readers=1)
+
+
 CASES = [
     *flows(),
     Case("1 to 1, QoS 0, MQTT 5", "version 5", relay=[]),
@@ -62,6 +81,7 @@ CASES = [
     Case("shared by 10, QoS 1", "publishers 10 subscribers 10 shared on qos 1"),
     Case("connect and leave", "connect count 2000 seconds 5", unit="connection"),
     Case("idle connections", "idle count 2000", unit="connection", figure="memory"),
+    *locals_(),
 ]
 
 
@@ -95,5 +115,10 @@ BARS = [
     Bar("100,000 filters", "kmqtt: 10 filters", at_most=1.3),
     Bar("100,000 filters with wildcards", "mosquitto", at_least=20),
     Bar("100,000 filters with wildcards", "kmqtt: 10 filters", at_most=1.3),
+    Bar("local, 1 to 1", "mosquitto", at_least=10),
+    Bar("local, 1 to 1", "pipe", at_most=1.2),
+    Bar("local, 1 to 100", "mosquitto", at_least=30),
+    Bar("local, 1 to 1000", "mosquitto", at_least=30),
+    Bar("local, 1 to 1, 50 messages a write", "instructions, by the ring", at_most=150),
     Bar("idle connections", "bytes beyond a bare socket", at_most=1024, what="kernel memory"),
 ]

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The blind relay: what a broker in user space cannot be quicker than. It answers CONNECT and
- * SUBSCRIBE, so that a load generator works; after that it reads a batch and writes the same bytes
- * to each subscriber's socket, and parses nothing. QoS 0 only: an acknowledgement would have to be understood.
+ * SUBSCRIBE, so that a load generator works; after that it reads a batch and writes the same
+ * bytes to each subscriber's socket, and parses nothing. QoS 0 only: an acknowledgement would
+ * have to be understood.
  *
  *   relay PORT [pairs]
  *
  * Who subscribes is a subscriber, everybody else publishes to all of them; with "pairs" the n-th
- * of those who publish goes to the n-th subscriber, in the order in which they have connected, which
- * is the order of kmqtt bench. Writes wait for the socket: the generator always reads.
+ * of those who publish goes to the n-th subscriber, in the order in which they have connected,
+ * which is the order of kmqtt bench. Writes wait for the socket: the generator always reads.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

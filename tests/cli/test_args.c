@@ -410,8 +410,9 @@ static void test_help(void)
 		ok(r->status == STATUS_OK && !r->requests &&
 		   !strncmp(r->out, "Usage: kmqtt ", 13), "help %zu", i);
 		r = run(mains[i], "he");
-		ok(mains[i] == monitor_main || mains[i] == bench_main || !strncmp(r->out, "Usage:", 6),
-		   "shortened help %zu", i);
+		/* where another word may stand it is that */
+		ok(mains[i] == monitor_main || mains[i] == bench_main ||
+		   !strncmp(r->out, "Usage:", 6), "shortened help %zu", i);
 	}
 	r = run(uplink_main, "topic help");
 	ok(strstr(r->out, "kmqtt uplink topic"), "help of uplink topic");
