@@ -87,7 +87,7 @@ CASES = [
 
 @dataclass
 class Bar:
-    """What a case must reach: other divided by kmqtt at least, or kmqtt divided by other at most."""
+    """What a case must reach: other by kmqtt at least, or kmqtt by other at most."""
     case: str
     other: str
     at_least: float = None

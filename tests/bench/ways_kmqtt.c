@@ -92,6 +92,7 @@ static void ring_reader(struct count *c, int number, long total)
 	struct pollfd p = { .events = POLLIN };
 	const char *map;
 	__u64 consumer;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int spins = 0;
 
 	(void)number;
@@ -120,8 +121,8 @@ static void ring_reader(struct count *c, int number, long total)
 		if (c->got == total)
 			break;
 		/* with one processor nothing comes while it looks */
-		if (!__atomic_load_n(&kernel->flags, __ATOMIC_ACQUIRE) && spins < SPINS &&
-		    sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		if (cpus > 1 && spins < SPINS &&
+		    !__atomic_load_n(&kernel->flags, __ATOMIC_ACQUIRE))
 			continue;
 		if (poll(&p, 1, -1) != 1 || p.revents & POLLERR)
 			die("poll");
