@@ -22,14 +22,6 @@ def bench(broker, words):
     return json.loads(done.stdout)
 
 
-@pytest.fixture(autouse=True)
-def libmnl():
-    """Of 32 bits there may be pub, sub and rr only."""
-    if "bench" not in subprocess.run([KMQTT, "help"], capture_output=True, text=True,
-                                     check=False).stdout:
-        pytest.skip("kmqtt has been built without libmnl")
-
-
 @pytest.mark.parametrize("version", [311, 5])
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.parametrize("words", ["", "subscribers 3", "publishers 3", "pairs 3",
