@@ -93,3 +93,12 @@ def test_some_options():
     assert "--retained-only" in complete("sub", "--re") and "-l" not in complete("sub", "-")
     assert complete("sub", "--retain-handling", "n") == {"new", "never"}
     assert complete("pub", "-f", TOP + "/READ") == {TOP + "/README.md"}
+
+
+def test_bench():
+    """Modes and settings, and what those take that have only a few values."""
+    assert complete("bench", "localhost", "f") == {"flow", "filters"}
+    assert complete("bench", "localhost", "flow", "q") == {"qos"}
+    assert complete("bench", "localhost", "version", "") == {"311", "5"}
+    assert complete("bench", "localhost", "filters", "wildcard", "") == {"on", "off"}
+    assert complete("bench", "localhost", "size", "") == set()

@@ -151,7 +151,7 @@ def test_unknown_option():
 
 def test_help_is_on_standard_output():
     objects = ("show", "set", "uplink", "session", "subscription", "retained", "acl", "monitor",
-               "stats", "top")
+               "stats", "top", "bench")
     for words in (["help"], ["--help"], ["-h"], ["uplink", "topic", "help"],
                   *([name, "help"] for name in objects)):
         done = subprocess.run([KMQTT, *words], capture_output=True, text=True, check=True)
