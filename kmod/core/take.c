@@ -287,9 +287,9 @@ bool kmqtt_session_pending(struct kmqtt_session *s, const struct kmqtt_port *por
 
 	if (kmqtt_session_idle(s))
 		return false;
-	/* nothing has to wait for an acknowledgement; who has lost it is told so */
+	/* nothing has to wait for an acknowledgement */
 	if (READ_ONCE(s->ack_mode) == KMQTT_ACK_AUTO)
-		return true;
+		return rcu_access_pointer(s->port) == port;
 	spin_lock(&s->lock);
 	ent = s->resend ?:
 	      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
