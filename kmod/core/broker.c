@@ -43,11 +43,16 @@ int kmqtt_core_init(void)
 	ret = kmqtt_queue_init();
 	if (ret)
 		goto message;
+	ret = kmqtt_session_init();
+	if (ret)
+		goto queue;
 	ret = -ENOMEM;
 	kmqtt_wq = alloc_workqueue("kmqtt", WQ_UNBOUND, 0);
 	if (!kmqtt_wq)
-		goto queue;
+		goto session;
 	return 0;
+session:
+	kmqtt_session_exit();
 queue:
 	kmqtt_queue_exit();
 message:
@@ -59,6 +64,7 @@ void kmqtt_core_exit(void)
 {
 	destroy_workqueue(kmqtt_wq);
 	rcu_barrier();	/* sessions, identities and nodes on their way */
+	kmqtt_session_exit();
 	kmqtt_queue_exit();
 	kmqtt_message_exit();
 }

@@ -48,6 +48,11 @@ const struct rhashtable_params kmqtt_session_params_by_name = {
 	.automatic_shrinking = true,
 };
 
+/* Most names are short; with them a session would take almost twice of what it needs. */
+#define KMQTT_SESSION_SIZE	(sizeof(struct kmqtt_session) + 48)
+
+static struct kmem_cache *kmqtt_session_cache;
+
 static void kmqtt_identity_free_rcu(struct rcu_head *rcu)
 {
 	struct kmqtt_identity *who = container_of(rcu, struct kmqtt_identity, rcu);
@@ -62,6 +67,39 @@ void kmqtt_identity_put(struct kmqtt_identity *who)
 		call_rcu(&who->rcu, kmqtt_identity_free_rcu);
 }
 
+int kmqtt_session_init(void)
+{
+	kmqtt_session_cache = kmem_cache_create("kmqtt_session", KMQTT_SESSION_SIZE, 0, 0, NULL);
+	return kmqtt_session_cache ? 0 : -ENOMEM;
+}
+
+void kmqtt_session_exit(void)
+{
+	kmem_cache_destroy(kmqtt_session_cache);
+}
+
+static struct kmqtt_session *kmqtt_session_alloc(const char *name)
+{
+	size_t len = strlen(name) + 1;
+	struct kmqtt_session *s;
+
+	if (struct_size(s, name, len) > KMQTT_SESSION_SIZE)
+		s = kzalloc(struct_size(s, name, len), GFP_KERNEL_ACCOUNT);
+	else
+		s = kmem_cache_zalloc(kmqtt_session_cache, GFP_KERNEL_ACCOUNT);
+	if (s)
+		memcpy(s->name, name, len);
+	return s;
+}
+
+static void kmqtt_session_free(struct kmqtt_session *s)
+{
+	if (struct_size(s, name, strlen(s->name) + 1) > KMQTT_SESSION_SIZE)
+		kfree(s);
+	else
+		kmem_cache_free(kmqtt_session_cache, s);
+}
+
 static void kmqtt_session_free_rcu(struct rcu_head *rcu)
 {
 	struct kmqtt_session *s = container_of(rcu, struct kmqtt_session, rcu);
@@ -72,7 +110,7 @@ static void kmqtt_session_free_rcu(struct rcu_head *rcu)
 		kmqtt_identity_free_rcu(&who->rcu);
 	kmqtt_will_free(s->will);
 	mem_cgroup_put(s->memcg);
-	kfree(s);
+	kmqtt_session_free(s);
 }
 
 bool kmqtt_session_get(struct kmqtt_session *s)
@@ -371,11 +409,9 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	if (max && b->session_count >= max)
 		return ERR_PTR(-ENOSPC);
 	number = kmqtt_session_number(b, made, sizeof(made));
-	s = kzalloc(struct_size(s, name, strlen(p->name ?: made) + 1),
-		    GFP_KERNEL_ACCOUNT);
+	s = kmqtt_session_alloc(p->name ?: made);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
-	memcpy(s->name, p->name ?: made, strlen(p->name ?: made) + 1);
 	s->ever_named = p->name;
 	s->broker = b;
 	s->kind = p->kind;
@@ -412,7 +448,7 @@ erase:
 	kmqtt_session_put(s);
 	return ERR_PTR(-ENOMEM);
 free:
-	kfree(s);
+	kmqtt_session_free(s);
 	return ERR_PTR(ret);
 }
 

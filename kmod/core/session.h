@@ -514,6 +514,10 @@ struct kmqtt_session *kmqtt_session_next(struct kmqtt_broker *broker,
 /** kmqtt_sessions_end_all() - none is left and none will come */
 void kmqtt_sessions_end_all(struct kmqtt_broker *broker);
 
+/** kmqtt_session_init() / kmqtt_session_exit() - cache of sessions, at module load */
+int kmqtt_session_init(void);
+void kmqtt_session_exit(void);
+
 /** kmqtt_session_params_by_name - how broker->sessions is hashed */
 extern const struct rhashtable_params kmqtt_session_params_by_name;
 

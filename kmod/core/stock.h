@@ -4,13 +4,15 @@
  * again within microseconds, by thousands a second; to take the last one that was put back costs a
  * fraction of what the allocator does for it.
  *
- * Process context only, with any lock held. There is none where KASAN looks for use after free.
+ * Any context, with any lock held; in interrupts, also soft ones, the allocator does it all. So it
+ * does where KASAN looks for use after free.
  */
 #ifndef KMQTT_CORE_STOCK_H
 #define KMQTT_CORE_STOCK_H
 
 #include <linux/local_lock.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 
 /* Objects of one CPU. */
@@ -44,13 +46,19 @@ int kmqtt_stock_init(struct kmqtt_stock *stock, struct kmem_cache *cache);
 /** kmqtt_stock_exit() - frees all that is in it, and the cache; nobody uses it any more */
 void kmqtt_stock_exit(struct kmqtt_stock *stock);
 
+/** kmqtt_stock_open() - may it be used here? */
+static inline bool kmqtt_stock_open(void)
+{
+	return !IS_ENABLED(CONFIG_KASAN) && in_task();
+}
+
 /** kmqtt_stock_take() - an object that is at hand. Return: it; NULL: there is none */
 static inline void *kmqtt_stock_take(struct kmqtt_stock *stock)
 {
 	struct kmqtt_stock_cpu *cpu;
 	void *object = NULL;
 
-	if (IS_ENABLED(CONFIG_KASAN))
+	if (!kmqtt_stock_open())
 		return NULL;
 	local_lock(&stock->cpu->lock);
 	cpu = this_cpu_ptr(stock->cpu);
@@ -65,7 +73,7 @@ static inline void kmqtt_stock_put(struct kmqtt_stock *stock, void *object)
 {
 	struct kmqtt_stock_cpu *cpu;
 
-	if (!IS_ENABLED(CONFIG_KASAN)) {
+	if (kmqtt_stock_open()) {
 		local_lock(&stock->cpu->lock);
 		cpu = this_cpu_ptr(stock->cpu);
 		if (likely(cpu->count < KMQTT_STOCK_MAX)) {
