@@ -421,7 +421,7 @@ static int kmqtt_publish_retain(const struct kmqtt_publisher *by, struct kmqtt_r
 static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *msg,
 			    struct kmqtt_session **blocked)
 {
-	const struct kmqtt_sub *stack[KMQTT_ROUTE_STACK];
+	const struct kmqtt_sub *stack[KMQTT_ROUTE_STACK] __uninitialized;
 	struct kmqtt_broker *b = msg->broker;
 	struct kmqtt_route r = {
 		.from = by->session,

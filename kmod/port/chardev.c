@@ -289,7 +289,7 @@ static ssize_t kmqtt_file_put(struct kmqtt_file *f, struct kmqtt_delivery *d,
 static ssize_t kmqtt_file_take(struct kmqtt_file *f, struct iov_iter *to)
 {
 	struct kmqtt_session *session = f->session;
-	struct kmqtt_delivery d[KMQTT_READ_BATCH];
+	struct kmqtt_delivery d[KMQTT_READ_BATCH] __uninitialized;
 	ssize_t done = 0, len;
 	int count;
 

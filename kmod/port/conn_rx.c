@@ -89,7 +89,7 @@ static int kmqtt_rx_body(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 static int kmqtt_rx_publish(struct kmqtt_conn *conn, const struct kmqtt_fixed *f,
 			    struct kmqtt_cursor *c)
 {
-	struct kmqtt_publish pub;
+	struct kmqtt_publish pub __uninitialized;
 	u8 rc = 0;
 	int n, ret;
 

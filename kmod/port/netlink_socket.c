@@ -164,7 +164,7 @@ static int kmqtt_nl_deliver_one(struct kmqtt_nl_socket *ns,
 /* Return: how many were delivered; *err: why no more */
 static unsigned int kmqtt_nl_deliver_batch(struct kmqtt_nl_socket *ns, int *err)
 {
-	struct kmqtt_delivery d[KMQTT_NL_BATCH];
+	struct kmqtt_delivery d[KMQTT_NL_BATCH] __uninitialized;
 	size_t room = SIZE_MAX;
 	int i, n;
 

@@ -131,7 +131,7 @@ struct kmqtt_msg *kmqtt_record_read(struct kmqtt_session *session, struct kmqtt_
 				    struct iov_iter *from)
 {
 	size_t left = iov_iter_count(from);
-	struct kmqtt_record_start start;
+	struct kmqtt_record_start start __uninitialized;
 	struct kmqtt_msg *msg;
 	size_t got;
 	int err;
@@ -195,7 +195,7 @@ static bool kmqtt_record_write_short(const struct kmqtt_record *head,
 				     const struct kmqtt_msg *msg, size_t text_len,
 				     struct iov_iter *to)
 {
-	struct kmqtt_record_start start;
+	struct kmqtt_record_start start __uninitialized;
 
 	start.head = *head;
 	memcpy(start.text, kmqtt_msg_topic(msg), text_len);

@@ -225,7 +225,7 @@ static bool kmqtt_ring_fill_batch(struct kmqtt_ring *ring,
 				  const struct kmqtt_port *port, bool report,
 				  size_t *budget, u32 *flags)
 {
-	struct kmqtt_delivery d[KMQTT_RING_BATCH];
+	struct kmqtt_delivery d[KMQTT_RING_BATCH] __uninitialized;
 	u64 before = ring->producer;
 	size_t room, left;
 	int count;

@@ -321,7 +321,7 @@ static int kmqtt_xchg_pubrec(struct kmqtt_xchg *x, const struct kmqtt_ack_packet
 
 int kmqtt_xchg_ack(struct kmqtt_xchg *x, const struct kmqtt_fixed *f, const u8 *body)
 {
-	struct kmqtt_ack_packet ack;
+	struct kmqtt_ack_packet ack __uninitialized;
 	int ret;
 
 	ack.reason = 0;

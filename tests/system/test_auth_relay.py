@@ -342,7 +342,7 @@ def test_client_goes(broker, judge, ident, way, turn):
         judge.reply(question, "success")
 
 
-def test_packets_that_are_too_large(broker, judge, ident):
+def test_mqtt5_3_15_2_2_and_3_packets_that_are_too_large(broker, judge, ident):
     """MQTT-3.1.2-24: an AUTH that the client does not take is not sent."""
     client = connect(broker, ident, props={MAXIMUM_PACKET_SIZE: 100})
     client.limit = 100
