@@ -287,7 +287,7 @@ bool kmqtt_session_pending(struct kmqtt_session *s, const struct kmqtt_port *por
 
 	if (kmqtt_session_idle(s))
 		return false;
-	/* nothing has to wait for an acknowledgement */
+	/* nothing has to wait for an acknowledgement; but who has just lost it gets nothing */
 	if (READ_ONCE(s->ack_mode) == KMQTT_ACK_AUTO)
 		return rcu_access_pointer(s->port) == port;
 	spin_lock(&s->lock);

@@ -455,6 +455,25 @@ static void queue_holds_wakes_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&two->wakes), 1);
 }
 
+/* Who lost the session a moment ago must not be told again and again that there is something. */
+static void pending_for_its_port_alone(struct kunit *test)
+{
+	struct kmqtt_peer *first = reader(test, 0, 0, 0);
+	struct kmqtt_peer *later = kmqtt_peer_alloc(test);
+
+	publish(test, "t", "1");
+	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(first->s, &first->port));
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, later, &(struct kmqtt_session_params) {
+				.name = "reader", .kind = KMQTT_KIND_LOCAL,
+				.expiry = U32_MAX }), 0);
+	KUNIT_ASSERT_PTR_EQ(test, later->s, first->s);
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(first->s, &first->port));
+	KUNIT_EXPECT_TRUE(test, kmqtt_session_pending(later->s, &later->port));
+	kmqtt_peer_expect_none(test, first);
+	kmqtt_peer_expect(test, later, "1");
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_pending(later->s, &later->port));
+}
+
 static void queue_wakes_its_port(struct kunit *test)
 {
 	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_DROP_NEWEST, 1, 0);
@@ -514,6 +533,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(take_has_room),
 	KUNIT_CASE(untake_restores_order),
 	KUNIT_CASE(untake_keeps_latest),
+	KUNIT_CASE(pending_for_its_port_alone),
 	KUNIT_CASE(queue_wakes_its_port),
 	KUNIT_CASE(queue_holds_wakes_back),
 	KUNIT_CASE(switch_has_a_memory_limit),
