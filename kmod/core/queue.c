@@ -341,12 +341,7 @@ bool kmqtt_session_full(const struct kmqtt_session *s)
 	       READ_ONCE(s->queued) && kmqtt_queue_over(s, 1, 0);
 }
 
-/*
- * A full queue looks for what has expired: nobody may get that any more (MQTT
- * 5.0, 3.3.2.3.3), and it must not drive out what somebody may. There is
- * nothing to be found twice in the same second.
- */
-static void kmqtt_queue_drop_expired(struct kmqtt_session *s, struct list_head *gone)
+void kmqtt_queue_drop_expired(struct kmqtt_session *s, struct list_head *gone)
 {
 	u64 now = ktime_get_boottime_seconds();
 	struct kmqtt_qent *ent, *next;

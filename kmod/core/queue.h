@@ -165,6 +165,14 @@ void kmqtt_queue_add_head(struct kmqtt_session *session, struct kmqtt_qent *ent)
 /** kmqtt_queue_remove() - unlink an entry of session->queue; lock held */
 void kmqtt_queue_remove(struct kmqtt_session *session, struct kmqtt_qent *ent);
 
+/**
+ * kmqtt_queue_drop_expired() - what has expired goes to @gone; lock held
+ *
+ * A full queue looks for it: nobody may get that any more (MQTT 5.0, 3.3.2.3.3), and it must not
+ * drive out what somebody may. There is nothing to be found twice in the same second.
+ */
+void kmqtt_queue_drop_expired(struct kmqtt_session *session, struct list_head *gone);
+
 /** kmqtt_topic_find() - an entry of the same topic in session->by_topic, or NULL; lock held */
 struct kmqtt_qent *kmqtt_topic_find(struct kmqtt_session *session,
 				    const struct kmqtt_msg *msg);

@@ -2,6 +2,7 @@
 /* Runs through the switch: see run.h. */
 #include <linux/err.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 
 #include "core/broker.h"
 #include "core/publish.h"
@@ -9,7 +10,7 @@
 #include "core/run.h"
 #include "core/trace.h"
 
-/* Subscriptions that are held on the stack; with more of them they are matched once more. */
+/* Subscriptions that are held on the stack. */
 #define KMQTT_RUN_STACK	32
 
 /**
@@ -22,7 +23,9 @@
  * @queued:	packets that queues took
  * @merge:	one of the sessions has more subscriptions
  * @refused:	one of them takes no runs
- * @sub:	the first subscriptions
+ * @cap:	places at @sub
+ * @sub:	their subscriptions: they get it by what they were when they were looked at
+ * @stack:	where @sub points first
  */
 struct kmqtt_runner {
 	const struct kmqtt_run *run;
@@ -33,7 +36,9 @@ struct kmqtt_runner {
 	u64 queued;
 	bool merge;
 	bool refused;
-	const struct kmqtt_sub *sub[KMQTT_RUN_STACK];
+	unsigned int cap;
+	const struct kmqtt_sub **sub;
+	const struct kmqtt_sub *stack[KMQTT_RUN_STACK];
 };
 
 /* rcu_read_lock() held, or the session's lock */
@@ -42,7 +47,25 @@ static bool kmqtt_run_suits(const struct kmqtt_session *s, const struct kmqtt_ms
 	return READ_ONCE(s->policy) == KMQTT_POLICY_DROP_NEWEST &&
 	       kmqtt_port_takes_run(rcu_dereference_check(s->port, lockdep_is_held(&s->lock)),
 				    msg) &&
-	       !kmqtt_queue_max_bytes(s) && !READ_ONCE(s->next_expiry);
+	       !kmqtt_queue_max_bytes(s);
+}
+
+/* Return: is there room for one more in @sub now? */
+static bool kmqtt_run_grow(struct kmqtt_runner *r)
+{
+	const struct kmqtt_sub **more;
+
+	if (r->wanted < r->cap)
+		return true;
+	more = kmalloc_array(r->cap * 2, sizeof(*more), GFP_ATOMIC | __GFP_NOWARN);
+	if (!more)
+		return false;
+	memcpy(more, r->sub, r->wanted * sizeof(*more));
+	if (r->sub != r->stack)
+		kfree(r->sub);
+	r->sub = more;
+	r->cap *= 2;
+	return true;
 }
 
 static void kmqtt_run_look(void *ctx, const struct kmqtt_sub *sub)
@@ -52,9 +75,11 @@ static void kmqtt_run_look(void *ctx, const struct kmqtt_sub *sub)
 
 	if (r->refused || !kmqtt_route_wanted(r->from, r->msg, sub))
 		return;
-	if (r->wanted < KMQTT_RUN_STACK)
-		r->sub[r->wanted] = sub;
-	r->wanted++;
+	if (!kmqtt_run_grow(r)) {
+		r->refused = true;
+		return;
+	}
+	r->sub[r->wanted++] = sub;
 	r->merge |= READ_ONCE(s->sub_count) > 1;
 	/* several matches of one session are one delivery: not here */
 	if (sub->opts.sub_id || (r->merge && r->wanted > 1))
@@ -73,13 +98,28 @@ static void kmqtt_run_group(void *ctx, struct kmqtt_sub_group *group)
 	r->refused = true;
 }
 
-/* Links as many of the run's packets as there is room for. Return: how many; lock held */
-static u32 kmqtt_run_link(struct kmqtt_session *s, struct kmqtt_qent *ent)
+/* Of @count packets, how many is there room for? Lock held */
+static u32 kmqtt_run_fits(const struct kmqtt_session *s, u32 count)
 {
-	u32 max = kmqtt_queue_max(s), queued = s->queued;
+	u32 max = kmqtt_queue_max(s);
 
-	if (max && max - min(max, queued) < ent->count) {
-		ent->count = max - min(max, queued);
+	return max ? min(count, max - min(max, s->queued)) : count;
+}
+
+/*
+ * Links as many of the run's packets as there is room for; what has expired makes room, and
+ * goes to @gone. Return: how many; lock held
+ */
+static u32 kmqtt_run_link(struct kmqtt_session *s, struct kmqtt_qent *ent, struct list_head *gone)
+{
+	u32 fits = kmqtt_run_fits(s, ent->count);
+
+	if (unlikely(fits < ent->count)) {
+		kmqtt_queue_drop_expired(s, gone);
+		fits = kmqtt_run_fits(s, ent->count);
+	}
+	if (unlikely(fits < ent->count)) {
+		ent->count = fits;
 		ent->len = kmqtt_run_prefix(kmqtt_msg_payload(ent->msg), ent->msg->run_version,
 					    ent->count, &ent->bytes);
 	}
@@ -89,17 +129,16 @@ static u32 kmqtt_run_link(struct kmqtt_session *s, struct kmqtt_qent *ent)
 	return ent->count;
 }
 
-static void kmqtt_run_push(void *ctx, const struct kmqtt_sub *sub)
+static void kmqtt_run_push(struct kmqtt_runner *r, struct kmqtt_session *s)
 {
-	struct kmqtt_session *s = sub->session;
-	struct kmqtt_runner *r = ctx;
 	struct kmqtt_push how = { .wakes = r->wakes };
 	struct kmqtt_qent *ent;
 	u64 before, dropped;
 	u32 queued = 0;
+	LIST_HEAD(gone);
 	bool first;
 
-	if (!kmqtt_route_wanted(r->from, r->msg, sub) || !kmqtt_queue_keeps(s, 0))
+	if (!kmqtt_queue_keeps(s, 0))
 		return;
 	ent = kmqtt_qent_new(s, r->msg, &how);
 	if (ent)
@@ -108,13 +147,15 @@ static void kmqtt_run_push(void *ctx, const struct kmqtt_sub *sub)
 	before = s->dropped_messages;
 	/* another connection may have it since it was looked at */
 	if (ent && !s->dead && kmqtt_run_suits(s, r->msg))
-		queued = kmqtt_run_link(s, ent);
+		queued = kmqtt_run_link(s, ent, &gone);
 	if (!s->dead)
 		s->dropped_messages += r->msg->run_count - queued;
 	dropped = s->dropped_messages;
 	first = dropped != before && before == s->dropped_reported;
 	spin_unlock(&s->lock);
 
+	if (unlikely(!list_empty(&gone)))
+		kmqtt_qent_free_list(&gone);
 	if (!queued && ent)
 		kmqtt_qent_free(ent);
 	r->queued += queued;
@@ -150,13 +191,12 @@ static bool kmqtt_run_publish(struct kmqtt_runner *r)
 		goto out;
 	if (r->wanted)
 		memcpy(kmqtt_msg_payload(msg), r->run->data, r->run->len);
-	if (r->wanted > KMQTT_RUN_STACK)
-		kmqtt_tree_match(&msg->broker->tree, kmqtt_msg_topic(msg), msg->topic_len,
-				 kmqtt_run_push, NULL, r);
-	for (i = 0; r->wanted <= KMQTT_RUN_STACK && i < r->wanted; i++)
-		kmqtt_run_push(r, r->sub[i]);
+	for (i = 0; i < r->wanted; i++)
+		kmqtt_run_push(r, r->sub[i]->session);
 out:
 	rcu_read_unlock();
+	if (r->sub != r->stack)
+		kfree(r->sub);
 	return !r->refused;
 }
 
@@ -171,11 +211,17 @@ bool kmqtt_session_publish_run(struct kmqtt_session *s, const struct kmqtt_port 
 			       const struct kmqtt_run *run, struct kmqtt_wakes *wakes)
 {
 	const struct kmqtt_publisher by = { .session = s, .port = port };
-	struct kmqtt_runner r = { .run = run, .from = s, .wakes = wakes };
+	struct kmqtt_runner r = {
+		.run = run,
+		.from = s,
+		.wakes = wakes,
+		.cap = KMQTT_RUN_STACK,
+	};
 	bool ret = false;
 
 	if (READ_ONCE(s->broker->limits.upgrade_outgoing_qos) || kmqtt_run_traced())
 		return false;
+	r.sub = r.stack;
 	r.msg = kmqtt_msg_alloc_run(s->broker, run);
 	if (IS_ERR(r.msg))
 		return false;

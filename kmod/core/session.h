@@ -298,7 +298,7 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @by_packet:	@inflight by packet identifier (KMQTT_ACK_MQTT) or by delivery
  *		number (KMQTT_ACK_MANUAL)
  * @by_topic:	@queue by topic, for KMQTT_POLICY_KEEP_LATEST
- * @queued:	entries in @queue
+ * @queued:	messages in @queue; an entry may have several
  * @queued_bytes: their sizes
  * @next_expiry: none of them expires before this second of CLOCK_BOOTTIME; 0:
  *		none does at all

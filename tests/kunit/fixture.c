@@ -38,7 +38,7 @@ void *kmqtt_kunit_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 
 unsigned int kmqtt_kunit_fail_arrays;
 
-/* publish.c is built so that it calls this one (see Kbuild). */
+/* publish.c and run.c are built so that they call this one (see Kbuild). */
 void *kmqtt_kunit_kmalloc(size_t size, gfp_t gfp);
 
 void *kmqtt_kunit_kmalloc(size_t size, gfp_t gfp)

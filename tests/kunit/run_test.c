@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Runs of messages: who gets them as they are, and what becomes of the others. */
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "core/run.h"
 #include "tests/kunit/fixture.h"
@@ -134,6 +135,62 @@ static void run_to_many(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, publish(test, by));
 	for (i = 0; i < ARRAY_SIZE(peers); i++)
 		expect(test, peers[i], COUNT, false);
+}
+
+/* More get it than are held on the stack, and there is no memory for them. */
+static void run_to_many_without_memory(struct kunit *test)
+{
+	struct kmqtt_peer *by = client(test, "by"), *peer;
+	char name[16];
+	int i;
+
+	for (i = 0; i < 33; i++) {
+		snprintf(name, sizeof(name), "many-%d", i);
+		peer = client(test, name);
+		kmqtt_peer_subscribe(test, peer, "t", 0, 0);
+	}
+	kmqtt_kunit_fail_arrays = 1;
+	KUNIT_EXPECT_FALSE(test, publish(test, by));
+	KUNIT_EXPECT_EQ(test, kmqtt_kunit_fail_arrays, 0);
+	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_TRUE(test, publish(test, by));
+	expect(test, peer, COUNT, false);
+}
+
+static void publish_expiring(struct kunit *test, const char *payload, s64 in)
+{
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", payload, 1, false);
+
+	msg->expires = ktime_get_boottime_seconds() + in;
+	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
+	kmqtt_msg_put(msg);
+}
+
+/* A message that expires is no matter later, and one that has expired makes room. */
+static void run_behind_what_expires(struct kunit *test)
+{
+	struct kmqtt_peer *by = client(test, "by"), *one;
+
+	one = remote(test, "one", &(struct kmqtt_session_params) {
+				.expiry = U32_MAX, .max_queued_messages = COUNT + 1 });
+	kmqtt_peer_subscribe(test, one, "t", 0, 0);
+	publish_expiring(test, "lasts", 5000);
+	KUNIT_EXPECT_TRUE(test, publish(test, by));
+	KUNIT_EXPECT_EQ(test, one->s->queued, COUNT + 1);
+	kmqtt_peer_expect(test, one, "lasts");
+	expect(test, one, COUNT, false);
+
+	publish_expiring(test, "lasts", 5000);
+	publish_expiring(test, "old", 0);
+	publish_expiring(test, "older", 0);
+	KUNIT_EXPECT_TRUE(test, publish(test, by));
+	KUNIT_EXPECT_EQ(test, one->s->queued, COUNT + 1);
+	KUNIT_EXPECT_EQ(test, one->s->expired_messages, 2);
+	KUNIT_EXPECT_EQ(test, counted(test, KMQTT_STAT_MESSAGES_EXPIRED), 2);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(one->s), 0);
+	kmqtt_peer_expect(test, one, "lasts");
+	expect(test, one, COUNT, false);
+	kmqtt_peer_expect_none(test, one);
 }
 
 /* What one of its readers is, for which it goes one by one. */
@@ -280,6 +337,8 @@ static struct kunit_case run_cases[] = {
 	KUNIT_CASE(run_for_nobody),
 	KUNIT_CASE(run_not_to_oneself),
 	KUNIT_CASE(run_to_many),
+	KUNIT_CASE(run_to_many_without_memory),
+	KUNIT_CASE(run_behind_what_expires),
 	KUNIT_CASE_PARAM(run_goes_one_by_one, refused_gen_params),
 	KUNIT_CASE(run_by_one_of_two),
 	KUNIT_CASE(run_passes_the_absent),
