@@ -194,6 +194,7 @@ int kmqtt_session_ack_id(struct kmqtt_session *s, u64 id, bool up_to)
 			list_add_tail(&ent->link, &gone);
 		}
 	}
+	kmqtt_room_less(s);
 	more = kmqtt_window_wanted(s);
 	spin_unlock(&s->lock);
 	kmqtt_qent_free_list(&gone);

@@ -2,6 +2,7 @@
 /* How sessions begin, change hands and end (MQTT 5.0, 3.1.2.4, 3.1.2.11.2, 3.1.4, 4.1). */
 #include <linux/delay.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/slab.h>
 
 #include "core/queue.h"
@@ -369,6 +370,38 @@ static void entries_in_flight_count_as_memory(struct kunit *test)
 	kmqtt_msg_put(msg);
 }
 
+/* Likewise of who acknowledges by number, if no memory cgroup pays for what waits for him. */
+static void entries_in_flight_of_a_process(struct kunit *test)
+{
+	const struct kmqtt_session_params params = {
+		.name = "local", .kind = KMQTT_KIND_LOCAL, .ack_mode = KMQTT_ACK_MANUAL,
+		.max_inflight = 50,
+	};
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *peer = kmqtt_peer_open(test, &params);
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "x", 1, false);
+	struct kmqtt_delivery d;
+	s64 before;
+	u64 id = 0;
+	int i;
+
+	mem_cgroup_put(peer->s->memcg);
+	peer->s->memcg = NULL;
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	before = percpu_counter_sum(&b->memory);
+	for (i = 0; i < 50; i++)
+		kmqtt_publish(NULL, msg, NULL);
+	for (i = 0; i < 50; i++) {
+		KUNIT_ASSERT_EQ(test, kmqtt_peer_take(peer, &d), 1);
+		id = d.id;
+		kmqtt_delivery_put(&d);
+	}
+	KUNIT_EXPECT_GT(test, percpu_counter_sum(&b->memory), before);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_ack_id(peer->s, id, true), 0);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&b->memory), before);
+	kmqtt_msg_put(msg);
+}
+
 static void sessions_have_limits(struct kunit *test)
 {
 	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
@@ -610,6 +643,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(subscriptions_count_as_memory),
 	KUNIT_CASE(queue_entries_count_as_memory),
 	KUNIT_CASE(entries_in_flight_count_as_memory),
+	KUNIT_CASE(entries_in_flight_of_a_process),
 	KUNIT_CASE(made_up_names_are_free),
 	KUNIT_CASE(kill_tells_the_port),
 	KUNIT_CASE(sessions_are_walked_by_number),
