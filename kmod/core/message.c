@@ -26,9 +26,12 @@
  */
 #define KMQTT_MSG_SHORT	256
 
-/* Runs, of which most are either short or all that one recvmsg brings; likewise. */
-#define KMQTT_RUN_SHORT	2048
-#define KMQTT_RUN_LONG	16384
+/*
+ * Runs, of which most are either short or all that one recvmsg brings; likewise. Where there is a
+ * constructor the allocator puts its pointer behind the object: with it that is a power of two.
+ */
+#define KMQTT_RUN_SHORT	(2048 - sizeof(void *))
+#define KMQTT_RUN_LONG	(16384 - sizeof(void *))
 
 static struct kmqtt_stock kmqtt_msg_stock;
 static struct kmem_cache *kmqtt_run_short_cache;
