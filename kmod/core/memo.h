@@ -71,6 +71,7 @@ static inline void kmqtt_memo_begin(struct kmqtt_memo *memo, const struct kmqtt_
 	if (len > KMQTT_MEMO_TOPIC)
 		return;
 	memo->since = jiffies;
+	/* pairs with kmqtt_tree_changed(): what has come before it is found */
 	memo->generation = smp_load_acquire(&tree->generation);
 	memo->count = 0;
 	memo->topic_len = len;

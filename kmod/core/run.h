@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Runs through the switch: what a client sends fast comes as many PUBLISH packets of QoS 0 with
- * one topic name (proto/run.h). Where all who get them are clients of the same version of MQTT, they
- * go through as one message that has them as they came: one match, one copy, one entry in
+ * one topic name (proto/run.h). Where all who get them are clients of the same version of MQTT,
+ * they go through as one message that has them as they came: one match, one copy, one entry in
  * each queue, and nothing to be encoded.
  *
  * Caps, counters and rules are those of single messages: a queue that has not room for all takes

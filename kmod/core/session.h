@@ -70,7 +70,8 @@ struct kmqtt_port_ops {
  * @run_max:	bytes of a packet in a run that it takes, at most
  * @run_version: protocol version of runs (core/run.h) that it takes; 0: of none
  *
- * Constant while it is attached. Its owner frees it no earlier than a grace period after it was detached.
+ * Constant while it is attached. Its owner frees it no earlier than a grace period after it was
+ * detached.
  */
 struct kmqtt_port {
 	const struct kmqtt_port_ops *ops;

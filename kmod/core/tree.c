@@ -373,9 +373,10 @@ static void kmqtt_sub_count(struct kmqtt_tree *tree, struct kmqtt_sub *sub,
 		kmqtt_tree_tell(tree, node, false);
 }
 
-/* Before anything is freed that can be found no more: pairs with kmqtt_memo_knows(). */
+/* Before anything is freed that can be found no more. */
 static void kmqtt_tree_changed(struct kmqtt_tree *tree)
 {
+	/* pairs with kmqtt_memo_begin() and kmqtt_memo_knows() */
 	smp_store_release(&tree->generation, tree->generation + 1);
 }
 

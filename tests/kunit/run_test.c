@@ -7,7 +7,7 @@
 #include "tests/kunit/fixture.h"
 
 /* Packets of QoS 0 with the topic name "t", and how many bytes the first ones have. */
-#define PACKETS	"\x30\x03\x00\x01t" "\x30\x04\x00\x01tA" "\x30\x05\x00\x01tBB" "\x30\x03\x00\x01t"
+#define PACKETS	"\x30\x03\x00\x01t\x30\x04\x00\x01tA\x30\x05\x00\x01tBB\x30\x03\x00\x01t"
 #define LENGTHS	{ 0, 5, 11, 18, 23 }
 #define COUNT	4
 
@@ -36,7 +36,8 @@ static bool publish(struct kunit *test, struct kmqtt_peer *by)
 {
 	struct kmqtt_run run;
 
-	KUNIT_ASSERT_EQ(test, kmqtt_run_scan((const u8 *)PACKETS, sizeof(PACKETS) - 1, KMQTT_V311, 100, &run), COUNT);
+	KUNIT_ASSERT_EQ(test, kmqtt_run_scan((const u8 *)PACKETS, sizeof(PACKETS) - 1, KMQTT_V311,
+					     100, &run), COUNT);
 	return kmqtt_session_publish_run(by->s, &by->port, &run, NULL);
 }
 
