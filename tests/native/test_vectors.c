@@ -82,9 +82,11 @@ static void test_head_refused(const struct vector *v)
 	struct kmqtt_fixed f = fixed_of(v, body.len);
 	struct kmqtt_publish pub;
 	u8 rc = 0;
+	int ret;
 
-	ok(kmqtt_publish_head_decode(&f, body.data, body.len, v->version, KMQTT_VIEW_NONE, &pub, &rc) == -EINVAL &&
-	   rc == v->rc, "head refused with 0x%02x: %s", v->rc, v->name);
+	ret = kmqtt_publish_head_decode(&f, body.data, body.len, v->version, KMQTT_VIEW_NONE,
+					&pub, &rc);
+	ok(ret == -EINVAL && rc == v->rc, "head refused with 0x%02x: %s", v->rc, v->name);
 	bytes_free(&body);
 }
 
@@ -139,7 +141,8 @@ static void test_head_restart(const struct vector *v)
 
 	for (u32 n = 0; n <= body.len; n++) {
 		part = bytes_copy(body.data, n);
-		ret = kmqtt_publish_head_decode(&f, part.data, n, v->version, KMQTT_VIEW_NONE, &pub, &rc);
+		ret = kmqtt_publish_head_decode(&f, part.data, n, v->version, KMQTT_VIEW_NONE,
+						&pub, &rc);
 		if (n < head)
 			pass &= !ret;
 		else
