@@ -80,7 +80,7 @@ CASES = [
     Case("10,000 retained, a storm", "retained count 10000 subscribers 3"),
     Case("shared by 10, QoS 1", "publishers 10 subscribers 10 shared on qos 1"),
     Case("connect and leave", "connect count 2000 seconds 5", unit="connection"),
-    Case("idle connections", "idle count 2000", unit="connection", figure="memory"),
+    Case("idle connections", "idle count 10000", unit="connection", figure="memory"),
     *locals_(),
 ]
 
