@@ -212,6 +212,8 @@ def test_mqtt311_3_10_4_3_what_was_begun_is_completed(broker, ident, topic, othe
     one.ack(PUBREC, first[2].packet_id)
     one.acked(PUBREL, first[2].packet_id)
     one.ack(PUBCOMP, first[2].packet_id)
+    # so that it has been read before the next connection takes the session
+    one.ping()
     one.close()
     one = broker.connect(ident, version=4, clean=False)
     again = [one.packet() for _ in range(2)]
