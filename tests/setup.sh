@@ -9,8 +9,8 @@ packages=(
 	build-essential bc bison flex kmod cpio xz-utils zstd rsync libelf-dev libssl-dev
 	libmnl-dev liburing-dev libcjson-dev pkg-config
 	# to check
-	clang libclang-rt-dev gcc-multilib sparse perl git python3 python3-pytest python3-pytest-timeout
-	python3-yaml python3-jsonschema
+	clang libclang-rt-dev gcc-multilib sparse perl git man-db
+	python3 python3-pytest python3-pytest-timeout python3-yaml python3-jsonschema
 	# to run
 	qemu-system-x86 busybox-static iproute2 iptables mosquitto mosquitto-clients
 	libmosquitto-dev openssl procps strace gnuplot-nox libdbus-1-dev dbus-daemon
