@@ -114,6 +114,24 @@ static void kmqtt_msg_end(struct kmqtt_msg *msg)
 		kmqtt_stock_put(&kmqtt_msg_stock, msg);
 }
 
+/* What any message has; the caller fills in the rest. */
+static void kmqtt_msg_begin(struct kmqtt_msg *msg, struct kmqtt_broker *broker, u32 size,
+			    const u8 *topic, u16 topic_len)
+{
+	u8 *p = kmqtt_msg_topic(msg);
+
+	refcount_set(&msg->refs, 1);
+	msg->size = size;
+	msg->broker = broker;
+	msg->tracker = NULL;
+	msg->time_ns = ktime_get_real_ns();
+	msg->topic_len = topic_len;
+	msg->origin = 0;
+	put_unaligned_be16(topic_len, msg->data);
+	memcpy(p, topic, topic_len);
+	p[topic_len] = 0;
+}
+
 struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 				  const struct kmqtt_msg_desc *desc, gfp_t gfp)
 {
@@ -123,7 +141,6 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 	struct kmqtt_msg *msg;
 	u64 wire;
 	u32 size;
-	u8 *p;
 
 	if (desc->props_len)
 		kept = kmqtt_props_filter_size(props, KMQTT_MSG_OMIT);
@@ -140,25 +157,15 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 		kmqtt_memory_uncharge(broker, size);
 		return ERR_PTR(-ENOMEM);
 	}
-	refcount_set(&msg->refs, 1);
-	msg->size = size;
-	msg->broker = broker;
-	msg->tracker = NULL;
-	msg->time_ns = ktime_get_real_ns();
+	kmqtt_msg_begin(msg, broker, size, desc->topic, desc->topic_len);
 	msg->expires = desc->expiry ?
 		ktime_get_boottime_seconds() + desc->expiry : 0;
 	msg->record_len = KMQTT_REC_SIZE(desc->topic_len, kept, desc->payload_len);
 	msg->props_len = kept;
 	msg->payload_len = desc->payload_len;
-	msg->topic_len = desc->topic_len;
 	msg->qos = desc->qos;
 	msg->retain = desc->retain;
-	msg->origin = 0;
 	msg->run_count = 0;
-	put_unaligned_be16(desc->topic_len, msg->data);
-	p = kmqtt_msg_topic(msg);
-	memcpy(p, desc->topic, desc->topic_len);
-	p[desc->topic_len] = 0;
 	if (kept)
 		kmqtt_props_filter_copy(kmqtt_msg_props(msg), props, KMQTT_MSG_OMIT);
 	return msg;
@@ -181,24 +188,15 @@ struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct 
 		kmqtt_memory_uncharge(broker, size);
 		return ERR_PTR(-ENOMEM);
 	}
-	refcount_set(&msg->refs, 1);
-	msg->size = size;
-	msg->broker = broker;
-	msg->tracker = NULL;
-	msg->time_ns = ktime_get_real_ns();
+	kmqtt_msg_begin(msg, broker, size, run->topic.data, run->topic.len);
 	msg->expires = 0;
 	msg->run_longest = run->longest;
 	msg->props_len = 0;
 	msg->payload_len = run->len;
-	msg->topic_len = run->topic.len;
 	msg->qos = 0;
 	msg->retain = false;
-	msg->origin = 0;
 	msg->run_count = run->count;
 	msg->run_version = run->version;
-	put_unaligned_be16(run->topic.len, msg->data);
-	memcpy(kmqtt_msg_topic(msg), run->topic.data, run->topic.len);
-	kmqtt_msg_topic(msg)[run->topic.len] = 0;
 	return msg;
 }
 

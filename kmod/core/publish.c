@@ -11,9 +11,6 @@
 #include "core/share.h"
 #include "core/trace.h"
 
-/* matches of sessions with several subscriptions that are held on the stack */
-#define KMQTT_ROUTE_STACK	32
-
 /**
  * struct kmqtt_route - one message being routed
  * @from:	publisher, or NULL
@@ -24,15 +21,12 @@
  * @waits:	the publisher waited until all that would block had room
  * @count:	sessions that it was for
  * @queued:	of them, those whose queue took it
- * @subs:	matches that are held back, those of sessions that have more than
+ * @held:	matches that are held back, those of sessions that have more than
  *		one subscription always: several of them may match, and the message
  *		goes there but once
- * @nr:		entries at @subs
- * @cap:	places at @subs
  * @hold:	all matches are held back until it is known that none is full
  * @full:	a session that was found full, with a reference, or NULL
- * @merge:	one of @subs is of a session that has more of them
- * @stack:	where @subs points first
+ * @merge:	one of @held is of a session that has more of them
  */
 struct kmqtt_route {
 	struct kmqtt_session *from;
@@ -43,13 +37,10 @@ struct kmqtt_route {
 	bool waits;
 	unsigned int count;
 	unsigned int queued;
-	const struct kmqtt_sub **subs;
-	unsigned int nr;
-	unsigned int cap;
+	struct kmqtt_matches *held;
 	struct kmqtt_session *full;
 	bool hold;
 	bool merge;
-	const struct kmqtt_sub **stack;
 };
 
 bool kmqtt_route_wanted(const struct kmqtt_session *from, const struct kmqtt_msg *msg,
@@ -153,37 +144,42 @@ static int kmqtt_route_cmp(const void *a, const void *b)
 /* What was held back: grouped by session, each gets the message once. */
 static void kmqtt_route_flush(struct kmqtt_route *r)
 {
-	unsigned int at = 0;
+	const struct kmqtt_sub **subs = r->held->sub;
+	unsigned int at = 0, nr = r->held->nr;
 
 	if (r->merge)
-		sort(r->subs, r->nr, sizeof(*r->subs), kmqtt_route_cmp, NULL);
-	while (at < r->nr) {
+		sort(subs, nr, sizeof(*subs), kmqtt_route_cmp, NULL);
+	while (at < nr) {
 		unsigned int end = at + 1;
 
-		while (end < r->nr && !kmqtt_route_cmp(&r->subs[at], &r->subs[end]))
+		while (end < nr && !kmqtt_route_cmp(&subs[at], &subs[end]))
 			end++;
-		kmqtt_route_push(r, r->subs + at, end - at);
+		kmqtt_route_push(r, subs + at, end - at);
 		at = end;
 	}
-	r->nr = 0;
+	r->held->nr = 0;
 }
 
-/* Return: is there room for one more in @subs now? */
-static bool kmqtt_route_grow(struct kmqtt_route *r)
+bool kmqtt_matches_reserve(struct kmqtt_matches *m)
 {
 	const struct kmqtt_sub **more;
 
-	if (r->nr < r->cap)
+	if (m->nr < m->cap)
 		return true;
-	more = kmalloc_array(r->cap * 2, sizeof(*more), GFP_ATOMIC | __GFP_NOWARN);
+	more = kmalloc_array(m->cap * 2, sizeof(*more), GFP_ATOMIC | __GFP_NOWARN);
 	if (!more)
 		return false;
-	memcpy(more, r->subs, r->nr * sizeof(*more));
-	if (r->subs != r->stack)
-		kfree(r->subs);
-	r->subs = more;
-	r->cap *= 2;
+	memcpy(more, m->sub, m->nr * sizeof(*more));
+	kmqtt_matches_exit(m);
+	m->sub = more;
+	m->cap *= 2;
 	return true;
+}
+
+void kmqtt_matches_exit(struct kmqtt_matches *m)
+{
+	if (m->sub != m->stack)
+		kfree(m->sub);
 }
 
 static void kmqtt_route_add(struct kmqtt_route *r, const struct kmqtt_sub *sub,
@@ -194,11 +190,11 @@ static void kmqtt_route_add(struct kmqtt_route *r, const struct kmqtt_sub *sub,
 		 * Out of memory: rather twice, or too much, than not at all. Some
 		 * have it now, so it cannot wait for others any more.
 		 */
-		if (!kmqtt_route_grow(r)) {
+		if (!kmqtt_matches_reserve(r->held)) {
 			kmqtt_route_flush(r);
 			r->hold = false;
 		}
-		r->subs[r->nr++] = sub;
+		r->held->sub[r->held->nr++] = sub;
 		r->merge |= merge;
 	} else {
 		kmqtt_route_push(r, &sub, 1);
@@ -286,11 +282,11 @@ static struct kmqtt_session *kmqtt_route_find_full(const struct kmqtt_route *r)
 {
 	unsigned int i;
 
-	for (i = 0; i < r->nr; i++) {
-		struct kmqtt_session *s = r->subs[i]->session;
+	for (i = 0; i < r->held->nr; i++) {
+		const struct kmqtt_sub *sub = r->held->sub[i];
 
-		if (kmqtt_route_is_full(r, r->subs[i]) && kmqtt_session_get(s))
-			return s;
+		if (kmqtt_route_is_full(r, sub) && kmqtt_session_get(sub->session))
+			return sub->session;
 	}
 	return NULL;
 }
@@ -421,7 +417,7 @@ static int kmqtt_publish_retain(const struct kmqtt_publisher *by, struct kmqtt_r
 static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *msg,
 			    struct kmqtt_session **blocked)
 {
-	const struct kmqtt_sub *stack[KMQTT_ROUTE_STACK] __uninitialized;
+	struct kmqtt_matches held __uninitialized;
 	struct kmqtt_broker *b = msg->broker;
 	struct kmqtt_route r = {
 		.from = by->session,
@@ -431,12 +427,11 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 		.qos = READ_ONCE(b->limits.upgrade_outgoing_qos) ? 2 : msg->qos,
 		.waits = blocked,
 		.hold = blocked && atomic_read(&b->blockers),
-		.subs = stack,
-		.stack = stack,
-		.cap = KMQTT_ROUTE_STACK,
+		.held = &held,
 	};
 	int ret = 0;
 
+	kmqtt_matches_init(&held);
 	if (by->session) {
 		ret = kmqtt_publish_allowed(by, msg);
 		if (ret == -EACCES) {
@@ -471,8 +466,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 		ret = r.count;
 	}
 out:
-	if (r.subs != stack)
-		kfree(r.subs);
+	kmqtt_matches_exit(&held);
 	return ret;
 }
 

@@ -21,6 +21,37 @@ struct kmqtt_publisher {
 	struct kmqtt_memo *memo;
 };
 
+/* subscriptions that are held back without memory of their own */
+#define KMQTT_MATCHES_STACK	32
+
+/**
+ * struct kmqtt_matches - subscriptions that match, held back; under one rcu_read_lock()
+ * @sub:	they, at @stack until they are too many
+ * @nr:		how many
+ * @cap:	places at @sub
+ * @stack:	room for the first ones
+ */
+struct kmqtt_matches {
+	const struct kmqtt_sub **sub;
+	unsigned int nr;
+	unsigned int cap;
+	const struct kmqtt_sub *stack[KMQTT_MATCHES_STACK];
+};
+
+/** kmqtt_matches_init() - none. @matches need not be zeroed, and does not move */
+static inline void kmqtt_matches_init(struct kmqtt_matches *matches)
+{
+	matches->sub = matches->stack;
+	matches->nr = 0;
+	matches->cap = KMQTT_MATCHES_STACK;
+}
+
+/** kmqtt_matches_exit() - frees what more than fits took (atomic) */
+void kmqtt_matches_exit(struct kmqtt_matches *matches);
+
+/** kmqtt_matches_reserve() - is there room for one more now? (atomic) */
+bool kmqtt_matches_reserve(struct kmqtt_matches *matches);
+
 /** kmqtt_publish_allowed() - by the rules. Return: 0, -EACCES, -ESTALE (atomic) */
 int kmqtt_publish_allowed(const struct kmqtt_publisher *by, const struct kmqtt_msg *msg);
 

@@ -2,7 +2,6 @@
 /* Runs through the switch: see run.h. */
 #include <linux/err.h>
 #include <linux/rcupdate.h>
-#include <linux/slab.h>
 
 #include "core/broker.h"
 #include "core/publish.h"
@@ -10,35 +9,26 @@
 #include "core/run.h"
 #include "core/trace.h"
 
-/* Subscriptions that are held on the stack. */
-#define KMQTT_RUN_STACK	32
-
 /**
  * struct kmqtt_runner - one run on its way
  * @run:	the packets
  * @from:	publisher
  * @msg:	message that has them when somebody wants them
  * @wakes:	where wake-ups are held back, or NULL
- * @wanted:	sessions that it is for
  * @queued:	packets that queues took
  * @merge:	one of the sessions has more subscriptions
  * @refused:	one of them takes no runs
- * @cap:	places at @sub
- * @sub:	their subscriptions: they get it by what they were when they were looked at
- * @stack:	where @sub points first
+ * @wanted:	who it is for: they get it by what they were when they were looked at
  */
 struct kmqtt_runner {
 	const struct kmqtt_run *run;
 	struct kmqtt_session *from;
 	struct kmqtt_msg *msg;
 	struct kmqtt_wakes *wakes;
-	unsigned int wanted;
 	u64 queued;
 	bool merge;
 	bool refused;
-	unsigned int cap;
-	const struct kmqtt_sub **sub;
-	const struct kmqtt_sub *stack[KMQTT_RUN_STACK];
+	struct kmqtt_matches *wanted;
 };
 
 /* rcu_read_lock() held, or the session's lock */
@@ -50,24 +40,6 @@ static bool kmqtt_run_suits(const struct kmqtt_session *s, const struct kmqtt_ms
 	       !kmqtt_queue_max_bytes(s);
 }
 
-/* Return: is there room for one more in @sub now? */
-static bool kmqtt_run_grow(struct kmqtt_runner *r)
-{
-	const struct kmqtt_sub **more;
-
-	if (r->wanted < r->cap)
-		return true;
-	more = kmalloc_array(r->cap * 2, sizeof(*more), GFP_ATOMIC | __GFP_NOWARN);
-	if (!more)
-		return false;
-	memcpy(more, r->sub, r->wanted * sizeof(*more));
-	if (r->sub != r->stack)
-		kfree(r->sub);
-	r->sub = more;
-	r->cap *= 2;
-	return true;
-}
-
 static void kmqtt_run_look(void *ctx, const struct kmqtt_sub *sub)
 {
 	const struct kmqtt_session *s = sub->session;
@@ -75,14 +47,14 @@ static void kmqtt_run_look(void *ctx, const struct kmqtt_sub *sub)
 
 	if (r->refused || !kmqtt_route_wanted(r->from, r->msg, sub))
 		return;
-	if (!kmqtt_run_grow(r)) {
+	if (!kmqtt_matches_reserve(r->wanted)) {
 		r->refused = true;
 		return;
 	}
-	r->sub[r->wanted++] = sub;
+	r->wanted->sub[r->wanted->nr++] = sub;
 	r->merge |= READ_ONCE(s->sub_count) > 1;
 	/* several matches of one session are one delivery: not here */
-	if (sub->opts.sub_id || (r->merge && r->wanted > 1))
+	if (sub->opts.sub_id || (r->merge && r->wanted->nr > 1))
 		r->refused = true;
 	/* who is not there gets nothing of QoS 0, or keeps it one by one */
 	else if (!READ_ONCE(s->online))
@@ -173,7 +145,7 @@ static void kmqtt_run_count(const struct kmqtt_runner *r)
 	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_PUBLISHED], run->count);
 	u64_stats_add(&stats->v[KMQTT_STAT_BYTES_PUBLISHED], run->bytes);
 	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_QUEUED], r->queued);
-	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_UNMATCHED], r->wanted ? 0 : run->count);
+	u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_UNMATCHED], r->wanted->nr ? 0 : run->count);
 	kmqtt_stats_end(b->stats, stats, flags);
 	atomic64_add(run->count, &r->from->published_messages);
 	atomic64_add(run->bytes, &r->from->published_bytes);
@@ -189,14 +161,12 @@ static bool kmqtt_run_publish(struct kmqtt_runner *r)
 			 kmqtt_run_look, kmqtt_run_group, r);
 	if (r->refused)
 		goto out;
-	if (r->wanted)
+	if (r->wanted->nr)
 		memcpy(kmqtt_msg_payload(msg), r->run->data, r->run->len);
-	for (i = 0; i < r->wanted; i++)
-		kmqtt_run_push(r, r->sub[i]->session);
+	for (i = 0; i < r->wanted->nr; i++)
+		kmqtt_run_push(r, r->wanted->sub[i]->session);
 out:
 	rcu_read_unlock();
-	if (r->sub != r->stack)
-		kfree(r->sub);
 	return !r->refused;
 }
 
@@ -211,24 +181,26 @@ bool kmqtt_session_publish_run(struct kmqtt_session *s, const struct kmqtt_port 
 			       const struct kmqtt_run *run, struct kmqtt_wakes *wakes)
 {
 	const struct kmqtt_publisher by = { .session = s, .port = port };
+	struct kmqtt_matches wanted __uninitialized;
 	struct kmqtt_runner r = {
 		.run = run,
 		.from = s,
 		.wakes = wakes,
-		.cap = KMQTT_RUN_STACK,
+		.wanted = &wanted,
 	};
 	bool ret = false;
 
 	if (READ_ONCE(s->broker->limits.upgrade_outgoing_qos) || kmqtt_run_traced())
 		return false;
-	r.sub = r.stack;
 	r.msg = kmqtt_msg_alloc_run(s->broker, run);
 	if (IS_ERR(r.msg))
 		return false;
+	kmqtt_matches_init(&wanted);
 	if (!kmqtt_publish_allowed(&by, r.msg) && kmqtt_run_publish(&r)) {
 		kmqtt_run_count(&r);
 		ret = true;
 	}
+	kmqtt_matches_exit(&wanted);
 	kmqtt_msg_put(r.msg);
 	return ret;
 }

@@ -134,44 +134,86 @@ static bool kmqtt_qent_unfit(const struct kmqtt_qent *ent, const struct kmqtt_po
 	return unlikely(ent->msg->run_count) && !kmqtt_port_takes_run(port, ent->msg);
 }
 
+/**
+ * struct kmqtt_taking - what one kmqtt_session_take() comes to, counted when the lock is dropped
+ * @gone:	entries that nobody gets
+ * @expired:	messages of them that have expired
+ * @denied:	messages of them that the rules deny by now
+ * @unfit:	packets of runs among them that the port does not take
+ * @fresh:	messages that were taken for the first time
+ * @bytes:	bytes of their topic names and payloads
+ * @dropped:	all that the session has dropped so far
+ */
+struct kmqtt_taking {
+	struct list_head gone;
+	unsigned int expired;
+	unsigned int denied;
+	unsigned int unfit;
+	unsigned int fresh;
+	u64 bytes;
+	u64 dropped;
+};
+
+/* The first entry that may go to the port; lock held. @left: as kmqtt_msg_expiry_left() */
+static struct kmqtt_qent *kmqtt_take_first(struct kmqtt_session *s, const struct kmqtt_port *port,
+					   struct kmqtt_taking *t, u32 *left)
+{
+	struct kmqtt_qent *ent;
+
+	while ((ent = list_first_entry_or_null(&s->queue, struct kmqtt_qent, link))) {
+		if (kmqtt_qent_unfit(ent, port)) {
+			s->dropped_messages += ent->count;
+			t->unfit += ent->count;
+		} else if (!kmqtt_msg_expiry_left(ent->msg, left)) {
+			s->expired_messages++;
+			t->expired++;
+		} else {
+			break;
+		}
+		kmqtt_queue_remove(s, ent);
+		list_add_tail(&ent->link, &t->gone);
+	}
+	return ent;
+}
+
+static void kmqtt_take_count(struct kmqtt_session *s, struct kmqtt_taking *t)
+{
+	struct kmqtt_stats *stats;
+	unsigned long flags;
+
+	if (t->fresh) {
+		stats = kmqtt_stats_begin(s->broker->stats, &flags);
+		u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_DELIVERED], t->fresh);
+		u64_stats_add(&stats->v[KMQTT_STAT_BYTES_DELIVERED], t->bytes);
+		kmqtt_stats_end(s->broker->stats, stats, flags);
+	}
+	if (likely(list_empty(&t->gone)))
+		return;
+	kmqtt_qent_free_list(&t->gone);
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_EXPIRED, t->expired);
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, t->unfit);
+	if (t->unfit)
+		kmqtt_queue_tell_drop(s, t->dropped, 0);
+}
+
 int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 		       struct kmqtt_delivery *out, unsigned int max, size_t *room)
 {
-	u32 generation = atomic_read(&s->broker->acl.generation);
-	unsigned int n = 0, expired = 0, denied = 0, unfit = 0, fresh = 0, i;
-	struct kmqtt_stats *stats;
+	u32 generation = atomic_read(&s->broker->acl.generation), left = 0;
+	struct kmqtt_taking t = { .gone = LIST_HEAD_INIT(t.gone) };
 	struct kmqtt_qent *ent;
-	unsigned long flags;
-	LIST_HEAD(gone);
-	u64 bytes = 0;
+	unsigned int n = 0, i;
 	int ret = 0;
 
 	spin_lock(&s->lock);
 	if (unlikely(s->acl_generation != generation))
-		denied = kmqtt_queue_drop_denied(s, generation, &gone);
+		t.denied = kmqtt_queue_drop_denied(s, generation, &t.gone);
 	while (n < max && kmqtt_session_has_port(s, port)) {
-		bool again = s->resend;
 		size_t len;
-		u32 left;
 
-		ent = again ? s->resend :
-		      list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
+		ent = s->resend ?: kmqtt_take_first(s, port, &t, &left);
 		if (!ent)
 			break;
-		if (kmqtt_qent_unfit(ent, port)) {
-			kmqtt_queue_remove(s, ent);
-			list_add_tail(&ent->link, &gone);
-			s->dropped_messages += ent->count;
-			unfit += ent->count;
-			continue;
-		}
-		if (!again && !kmqtt_msg_expiry_left(ent->msg, &left)) {
-			kmqtt_queue_remove(s, ent);
-			list_add_tail(&ent->link, &gone);
-			s->expired_messages++;
-			expired++;
-			continue;
-		}
 		if (ent->qos && s->ack_mode != KMQTT_ACK_AUTO &&
 		    !kmqtt_window_room(s))
 			break;
@@ -181,32 +223,23 @@ int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 			break;
 		}
 		*room -= len;
-		if (again) {
+		if (s->resend) {
 			kmqtt_take_again(s, &out[n++]);
 			continue;
 		}
-		bytes += ent->bytes;
-		fresh += ent->count;
+		t.bytes += ent->bytes;
+		t.fresh += ent->count;
 		kmqtt_take_new(s, ent, left, &out[n++]);
 	}
 	kmqtt_room_less(s);
+	t.dropped = s->dropped_messages;
 	spin_unlock(&s->lock);
 
 	if (trace_kmqtt_deliver_enabled())
 		for (i = 0; i < n; i++)
 			trace_kmqtt_deliver(s, &out[i]);
-	if (fresh) {
-		stats = kmqtt_stats_begin(s->broker->stats, &flags);
-		u64_stats_add(&stats->v[KMQTT_STAT_MESSAGES_DELIVERED], fresh);
-		u64_stats_add(&stats->v[KMQTT_STAT_BYTES_DELIVERED], bytes);
-		kmqtt_stats_end(s->broker->stats, stats, flags);
-	}
-	if (unlikely(!list_empty(&gone))) {
-		kmqtt_qent_free_list(&gone);
-		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_EXPIRED, expired);
-		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, unfit);
-	}
-	if (n || expired || denied || unfit)
+	kmqtt_take_count(s, &t);
+	if (n || t.expired || t.denied || t.unfit)
 		kmqtt_queue_space(s);
 	return n ? n : ret;
 }

@@ -29,7 +29,7 @@ import kmqtt_nl  # pylint: disable=wrong-import-position
 from agents import VERSIONS, Agent  # pylint: disable=wrong-import-position
 from kmqtt_broker import wait_for  # pylint: disable=wrong-import-position
 from kmqtt_server import (  # pylint: disable=wrong-import-position,unused-import
-    KmqttServer, broker, ident)
+    KmqttServer, broker, by_settings, ident)
 
 CAPTURES = os.path.join(os.environ.get("KMQTT_VM_OUT", "/tmp"), "captures")
 
@@ -92,17 +92,7 @@ class Captured(KmqttServer):
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory):
     """A function: settings to their broker."""
-    made = {}
-
-    def get(conf):
-        key = repr(sorted(conf.items()))
-        if key not in made:
-            made[key] = Captured(str(tmp_path_factory.mktemp("broker")), dict(conf))
-        return made[key]
-
-    yield get
-    for one in made.values():
-        one.stop()
+    yield from by_settings(Captured, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

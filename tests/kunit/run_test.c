@@ -292,6 +292,13 @@ static void run_fills_a_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, one->s->delivered_messages, COUNT + 2);
 }
 
+static unsigned int drops_told;
+
+static void count_drops(struct kmqtt_broker *broker, const struct kmqtt_event *event)
+{
+	drops_told += event->type == KMQTT_EVENT_DROP;
+}
+
 /* The client comes back with another version of MQTT. */
 static void run_that_does_not_fit_any_more(struct kunit *test)
 {
@@ -308,9 +315,14 @@ static void run_that_does_not_fit_any_more(struct kunit *test)
 				.name = "one", .kind = KMQTT_KIND_REMOTE,
 				.ack_mode = KMQTT_ACK_MQTT, .expiry = U32_MAX }), 0);
 	KUNIT_EXPECT_TRUE(test, later->present);
+	drops_told = 0;
+	kmqtt_event_set_sink(count_drops);
 	kmqtt_session_set_online(later->s, &later->port, true);
 	kmqtt_peer_expect(test, later, "after");
+	kmqtt_event_set_sink(NULL);
+	KUNIT_EXPECT_EQ(test, drops_told, 1);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(later->s), COUNT);
+	KUNIT_EXPECT_EQ(test, counted(test, KMQTT_STAT_MESSAGES_DROPPED), COUNT);
 	KUNIT_EXPECT_EQ(test, later->s->queued, 0);
 }
 

@@ -174,21 +174,25 @@ class MosquittoServer(Broker):
         self.mosquitto.stop()
 
 
-@pytest.fixture(scope="module")
-def brokers(tmp_path_factory):
-    """A function: settings to their broker."""
+def by_settings(kind, tmp_path_factory):
+    """For a fixture: yields a function, settings to their broker, and stops all of them."""
     made = {}
 
     def get(conf):
         key = repr(sorted(conf.items()))
         if key not in made:
-            path = str(tmp_path_factory.mktemp("broker"))
-            made[key] = (MosquittoServer if MOSQUITTO else KmqttServer)(path, dict(conf))
+            made[key] = kind(str(tmp_path_factory.mktemp("broker")), dict(conf))
         return made[key]
 
     yield get
     for one in made.values():
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory):
+    """A function: settings to their broker."""
+    yield from by_settings(MosquittoServer if MOSQUITTO else KmqttServer, tmp_path_factory)
 
 
 @pytest.fixture

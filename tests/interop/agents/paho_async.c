@@ -6,26 +6,7 @@
 #include <string.h>
 
 #include "agent.h"
-#include "paho_props.h"
-
-#define WAIT_MS	30000
-
-static void on_lost(void *ctx, char *cause)
-{
-	struct agent_client *c = ctx;
-
-	(void)cause;
-	agent_tell("disconnected %s code=1\n", c->name);
-}
-
-/* The broker has said that it ends the connection. */
-static void on_disconnect(void *ctx, MQTTProperties *props, enum MQTTReasonCodes code)
-{
-	struct agent_client *c = ctx;
-
-	(void)props;
-	agent_tell("disconnected %s code=%d\n", c->name, code);
-}
+#include "paho_both.h"
 
 static int on_message(void *ctx, char *topic, int len, MQTTAsync_message *got)
 {
@@ -176,8 +157,8 @@ static void do_connect(struct agent_client *c, const struct agent_connect *how)
 	create.MQTTVersion = how->version == 5 ? MQTTVERSION_5 : MQTTVERSION_DEFAULT;
 	check(c, MQTTAsync_createWithOptions(&c->lib, "tcp://127.0.0.1:1883", how->id ?: "",
 					     MQTTCLIENT_PERSISTENCE_NONE, NULL, &create), "create");
-	MQTTAsync_setCallbacks(c->lib, c, on_lost, on_message, NULL);
-	MQTTAsync_setDisconnected(c->lib, c, on_disconnect);
+	MQTTAsync_setCallbacks(c->lib, c, paho_lost, on_message, NULL);
+	MQTTAsync_setDisconnected(c->lib, c, paho_disconnected);
 	conn.context = c;
 	conn.MQTTVersion = versions[how->version];
 	conn.username = how->user;
@@ -264,7 +245,7 @@ static void do_disconnect(struct agent_client *c)
 	MQTTAsync_disconnectOptions options = c->version == 5 ? new : old;
 
 	options.context = c;
-	options.timeout = WAIT_MS;
+	options.timeout = PAHO_WAIT_MS;
 	if (c->version == 5)
 		options.onSuccess5 = on_gone5;
 	else

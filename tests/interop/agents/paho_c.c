@@ -6,26 +6,7 @@
 #include <string.h>
 
 #include "agent.h"
-#include "paho_props.h"
-
-#define WAIT_MS	30000
-
-static void on_lost(void *ctx, char *cause)
-{
-	struct agent_client *c = ctx;
-
-	(void)cause;
-	agent_tell("disconnected %s code=1\n", c->name);
-}
-
-/* The broker has said that it ends the connection. */
-static void on_disconnect(void *ctx, MQTTProperties *props, enum MQTTReasonCodes code)
-{
-	struct agent_client *c = ctx;
-
-	(void)props;
-	agent_tell("disconnected %s code=%d\n", c->name, code);
-}
+#include "paho_both.h"
 
 static int on_message(void *ctx, char *topic, int len, MQTTClient_message *got)
 {
@@ -108,8 +89,8 @@ static void do_connect(struct agent_client *c, const struct agent_connect *how)
 		agent_tell("error %s create: %d\n", c->name, rc);
 		return;
 	}
-	MQTTClient_setCallbacks(c->lib, c, on_lost, on_message, NULL);
-	MQTTClient_setDisconnected(c->lib, c, on_disconnect);
+	MQTTClient_setCallbacks(c->lib, c, paho_lost, on_message, NULL);
+	MQTTClient_setDisconnected(c->lib, c, paho_disconnected);
 	setup(&s, how);
 	if (how->version == 5) {
 		connect_v5(c, &s);
@@ -175,16 +156,17 @@ static void do_publish(struct agent_client *c, const struct agent_message *from)
 		rc = MQTTClient_publishMessage(c->lib, from->topic, &msg, &token);
 	}
 	if (!rc && from->qos)
-		rc = MQTTClient_waitForCompletion(c->lib, token, WAIT_MS);
+		rc = MQTTClient_waitForCompletion(c->lib, token, PAHO_WAIT_MS);
 	agent_tell("published %s code=%d\n", c->name, rc);
 }
 
 static void do_disconnect(struct agent_client *c)
 {
 	if (c->version == 5)
-		MQTTClient_disconnect5(c->lib, WAIT_MS, MQTTREASONCODE_NORMAL_DISCONNECTION, NULL);
+		MQTTClient_disconnect5(c->lib, PAHO_WAIT_MS,
+				       MQTTREASONCODE_NORMAL_DISCONNECTION, NULL);
 	else
-		MQTTClient_disconnect(c->lib, WAIT_MS);
+		MQTTClient_disconnect(c->lib, PAHO_WAIT_MS);
 	agent_tell("disconnected %s code=0\n", c->name);
 	MQTTClient_destroy(&c->lib);
 }

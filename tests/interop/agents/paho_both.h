@@ -1,13 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Properties as Paho's two libraries have them. */
-#ifndef PAHO_PROPS_H
-#define PAHO_PROPS_H
+/* What the agents of Paho's two libraries have in common: properties, the end of a connection. */
+#ifndef PAHO_BOTH_H
+#define PAHO_BOTH_H
 
 #include <MQTTProperties.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent.h"
+
+#define PAHO_WAIT_MS	30000
+
+/* It is gone, whatever the reason. */
+static inline void paho_lost(void *ctx, char *cause)
+{
+	struct agent_client *c = ctx;
+
+	(void)cause;
+	agent_tell("disconnected %s code=1\n", c->name);
+}
+
+/* The broker has said that it ends the connection. */
+static inline void paho_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCodes code)
+{
+	struct agent_client *c = ctx;
+
+	(void)props;
+	agent_tell("disconnected %s code=%d\n", c->name, code);
+}
 
 static inline MQTTLenString paho_string(const char *text)
 {
