@@ -16,6 +16,10 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 SYSTEM = os.path.join(os.path.dirname(HERE), "system")
 sys.path[:0] = [HERE, SYSTEM]
 
+# All that goes over the wire is kept, and read by `dissect`: kmqtt_server.py looks for this.
+CAPTURES = os.path.join(os.environ.get("KMQTT_VM_OUT", "/tmp"), "captures")
+os.environ["KMQTT_CAPTURES"] = CAPTURES
+
 # Its fixtures become ours: the module, loaded for all tests, and the kernel's log after each.
 SPEC = importlib.util.spec_from_file_location("system_conftest",
                                               os.path.join(SYSTEM, "conftest.py"))
@@ -31,8 +35,6 @@ from kmqtt_broker import wait_for  # pylint: disable=wrong-import-position
 from kmqtt_server import (  # pylint: disable=wrong-import-position,unused-import
     KmqttServer, broker, by_settings, ident)
 
-CAPTURES = os.path.join(os.environ.get("KMQTT_VM_OUT", "/tmp"), "captures")
-
 
 def pytest_sessionstart():
     shutil.rmtree(CAPTURES, ignore_errors=True)
@@ -44,18 +46,8 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line("met: {} {}".format(*one))
 
 
-class Captured(KmqttServer):
-    """A broker; what goes over its port is kept in a file, which `dissect` reads."""
-
-    def __init__(self, path, conf):
-        super().__init__(path, conf)
-        self.capture = os.path.join(path, f"{self.netns}.pcapng")
-        self.dumpcap = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["ip", "netns", "exec", self.netns, "dumpcap", "-q", "-i", "lo", "-w", self.capture,
-             "-f", f"tcp port {self.port}"], stderr=subprocess.DEVNULL)
-        # its header is written when the capture has begun
-        wait_for(lambda: os.path.exists(self.capture) and os.path.getsize(self.capture),
-                 text="the capture")
+class Server(KmqttServer):
+    """A broker that can be looked at from other network namespaces."""
 
     @contextlib.contextmanager
     def inside(self, netns=None):
@@ -81,18 +73,11 @@ class Captured(KmqttServer):
     def session(self, client_id):
         return next(one for one in self.dump("session-get") if one["name"] == client_id)
 
-    def stop(self):
-        self.close_clients()
-        self.dumpcap.send_signal(signal.SIGINT)
-        self.dumpcap.wait(60)
-        shutil.move(self.capture, CAPTURES)
-        super().stop()
-
 
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory):
     """A function: settings to their broker."""
-    yield from by_settings(Captured, tmp_path_factory)
+    yield from by_settings(Server, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ The fixture `broker` is a broker with the settings of the mark of the same name:
 
 It is kmqtt in a network namespace of its own. With KMQTT_TEST_BROKER=mosquitto in the environment
 it is Debian's Mosquitto on this machine, which needs neither a module nor root: that shows that
-the tests are sane. Where Mosquitto is wrong, a comment in the test says so.
+the tests are sane. Where Mosquitto is wrong, a comment in the test says so. With KMQTT_CAPTURES=DIR
+all that is said to kmqtt and by it is kept there.
 
 A broker lives as long as the file of tests, one for each different set of settings, so topics and
 client identifiers must be a test's own: `topic` and `ident` are.
@@ -19,6 +20,8 @@ client identifiers must be a test's own: `topic` and `ident` are.
 import contextlib
 import ipaddress
 import os
+import shutil
+import signal
 import socket
 import subprocess
 
@@ -29,8 +32,12 @@ from kmqtt_broker import Mosquitto
 from kmqtt_cli import CLONE_NEWNET, KMQTT
 from kmqtt_client import NUMBERS, Client
 from kmqtt_dev import libc
+from kmqtt_packet import wait_for
 
 MOSQUITTO = os.environ.get("KMQTT_TEST_BROKER") == "mosquitto"
+
+# A folder where what goes over the listeners' ports is kept; none by default.
+CAPTURES = os.environ.get("KMQTT_CAPTURES")
 
 # Settings of the switch; all others are the listener's.
 SWITCH = {"max_inflight_messages", "max_inflight_bytes", "max_queued_messages", "max_queued_bytes",
@@ -81,11 +88,32 @@ class Broker:
             self.clients.pop().close()
 
 
+class Capture:
+    """All that goes over a port of a network namespace, in a file, which tests/interop/dissect reads."""
+
+    def __init__(self, path, netns, port):
+        self.path = os.path.join(path, f"{netns}.pcapng")
+        self.dumpcap = subprocess.Popen(  # pylint: disable=consider-using-with
+            ["ip", "netns", "exec", netns, "dumpcap", "-q", "-i", "lo", "-w", self.path,
+             "-a", "filesize:20000", "-f", f"tcp port {port}"], stderr=subprocess.DEVNULL)
+        # its header is written when the capture has begun
+        wait_for(lambda: os.path.exists(self.path) and os.path.getsize(self.path),
+                 text="the capture")
+
+    def stop(self):
+        """Ends it, and keeps the file."""
+        self.dumpcap.send_signal(signal.SIGINT)
+        self.dumpcap.wait(60)
+        os.makedirs(CAPTURES, exist_ok=True)
+        shutil.move(self.path, CAPTURES)
+
+
 class KmqttServer(Broker):
     """A listener in a network namespace of its own."""
 
     def __init__(self, path, conf):
         super().__init__()
+        self.capture = None
         self.netns = f"broker{next(NUMBERS)}"
         self.run("ip", "netns", "add", self.netns)
         self.run("ip", "-n", self.netns, "link", "set", "lo", "up")
@@ -106,6 +134,8 @@ class KmqttServer(Broker):
         with self.netlink() as nl:
             nl.do("listener-new", ipv4=int(ipaddress.ip_address(self.host)), port=self.port,
                   **{key: int(value) for key, value in conf.items()})
+        if CAPTURES:
+            self.capture = Capture(path, self.netns, self.port)
 
     def netlink(self):
         """A socket of the administrator's there."""
@@ -139,6 +169,8 @@ class KmqttServer(Broker):
 
     def stop(self):
         self.close_clients()
+        if self.capture:
+            self.capture.stop()
         self.run("ip", "netns", "del", self.netns)
 
 
