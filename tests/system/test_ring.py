@@ -477,8 +477,8 @@ def test_a_forked_child_shares_the_ring(ringed):
             os._exit(0)
     for _ in range(1000):
         writer.publish(topic, bytes(50))
-        # what it stands at may be gone under its hands
-        with contextlib.suppress(struct.error):
+        # what it stands at may be gone under its hands, and be another record in part
+        with contextlib.suppress(struct.error, AssertionError, UnicodeDecodeError):
             ring.take(1)
         one.poll()
     os.waitpid(child, 0)
