@@ -22,7 +22,8 @@
  *
  * write() and writev() take one record after the other. At a bad one they stop:
  * what came before it is published, and its bytes are returned; the error is
- * returned if it is the first. A record never spans two write()s.
+ * returned if it is the first. A record never spans two write()s. Readers are
+ * woken once for up to 32 records of a write: one that has several costs less.
  *
  * Errors, one meaning each:
  *	EACCES		an access rule forbids this topic or filter to this process; the

@@ -153,9 +153,20 @@ int kmqtt_limits_set(struct kmqtt_broker *broker,
 int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 		  struct kmqtt_session **blocked);
 
-/** kmqtt_publish_memo() - kmqtt_publish() by who has this memo, which nobody else uses now */
+/**
+ * kmqtt_publish_memo() - kmqtt_publish() of one message among others
+ * @from:	as for kmqtt_publish()
+ * @msg:	as for kmqtt_publish()
+ * @blocked:	as for kmqtt_publish()
+ * @memo:	where the last one went, not used by others meanwhile; or NULL
+ * @wakes:	where wake-ups are held back, which is flushed soon and before anyone
+ *		waits on @blocked; or NULL
+ *
+ * Return: as kmqtt_publish().
+ */
 int kmqtt_publish_memo(struct kmqtt_session *from, struct kmqtt_msg *msg,
-		       struct kmqtt_session **blocked, struct kmqtt_memo *memo);
+		       struct kmqtt_session **blocked, struct kmqtt_memo *memo,
+		       struct kmqtt_wakes *wakes);
 
 /** kmqtt_session_full() - does its policy block a writer now? (atomic, lockless) */
 bool kmqtt_session_full(const struct kmqtt_session *session);

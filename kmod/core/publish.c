@@ -478,10 +478,12 @@ int kmqtt_publish(struct kmqtt_session *from, struct kmqtt_msg *msg,
 }
 
 int kmqtt_publish_memo(struct kmqtt_session *from, struct kmqtt_msg *msg,
-		       struct kmqtt_session **blocked, struct kmqtt_memo *memo)
+		       struct kmqtt_session **blocked, struct kmqtt_memo *memo,
+		       struct kmqtt_wakes *wakes)
 {
-	return kmqtt_publish_by(&(struct kmqtt_publisher) { .session = from, .memo = memo },
-				msg, blocked);
+	return kmqtt_publish_by(&(struct kmqtt_publisher) {
+					.session = from, .memo = memo, .wakes = wakes,
+				}, msg, blocked);
 }
 
 int kmqtt_session_publish(struct kmqtt_session *s, const struct kmqtt_port *port,

@@ -265,19 +265,28 @@ void kmqtt_queue_wake(struct kmqtt_session *s)
 	rcu_read_unlock();
 }
 
+/* in &kmqtt_session.wake_holder: of one that is &kmqtt_wakes.alone */
+#define KMQTT_WAKES_ALONE	1UL
+
 /*
  * It is told once for all that it gets until then. Whoever finds it held already
- * has queued his message before, and the wake-up looks at the queue after: the bit
- * is set and cleared with full barriers.
+ * has queued his message before, and the wake-up looks at the queue after: there is
+ * a barrier between on both sides. Return: false: it must be woken now
  */
-static void kmqtt_wakes_add(struct kmqtt_wakes *wakes, struct kmqtt_session *s)
+static bool kmqtt_wakes_add(struct kmqtt_wakes *wakes, struct kmqtt_session *s)
 {
-	if (test_and_set_bit(KMQTT_SESSION_WAKE_HELD, &s->flags))
-		return;
+	unsigned long mine = (unsigned long)wakes | (wakes->alone ? KMQTT_WAKES_ALONE : 0);
+	unsigned long holder;
+
+	smp_mb();	/* pairs with that in kmqtt_wakes_flush() */
+	holder = cmpxchg(&s->wake_holder, 0, mine);
+	if (holder)
+		return holder == mine || !(holder & KMQTT_WAKES_ALONE);
 	if (!kmqtt_session_get(s))
-		return;		/* nobody is there to be woken */
+		return true;		/* nobody is there to be woken */
 	s->wake_next = wakes->first;
 	wakes->first = s;
+	return true;
 }
 
 void kmqtt_wakes_flush(struct kmqtt_wakes *wakes)
@@ -286,8 +295,9 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes)
 
 	while ((s = wakes->first)) {
 		wakes->first = s->wake_next;
-		clear_bit(KMQTT_SESSION_WAKE_HELD, &s->flags);
-		smp_mb__after_atomic();	/* pairs with test_and_set_bit() above */
+		/* the next holder writes ->wake_next, which was read */
+		smp_store_release(&s->wake_holder, 0);
+		smp_mb();	/* pairs with that in kmqtt_wakes_add() */
 		kmqtt_queue_wake(s);
 		kmqtt_session_put(s);
 	}
@@ -443,9 +453,7 @@ void kmqtt_queue_pushed(struct kmqtt_session *s, const struct kmqtt_push *how,
 		kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, lost);
 		kmqtt_queue_tell_drop(s, dropped, 0);
 	}
-	if (wake && how->wakes)
-		kmqtt_wakes_add(how->wakes, s);
-	else if (wake)
+	if (wake && !(how->wakes && kmqtt_wakes_add(how->wakes, s)))
 		kmqtt_port_wake(s);
 }
 

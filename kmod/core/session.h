@@ -255,23 +255,18 @@ struct kmqtt_session_params {
 };
 
 /**
- * enum kmqtt_session_flag - bits of &kmqtt_session.flags
- * @KMQTT_SESSION_WAKE_HELD: it is in a struct kmqtt_wakes
- */
-enum kmqtt_session_flag {
-	KMQTT_SESSION_WAKE_HELD,
-};
-
-/**
  * struct kmqtt_wakes - wake-ups that are held back while a batch of messages goes
  *	into the switch
  * @first:	struct kmqtt_session by ->wake_next, each with a reference
+ * @alone:	only those of the owner's own messages: others do not rely on him to
+ *		wake whom he holds. For a process, which others may not have to wait for
  *
  * Belongs to one publisher, on whose stack or in whose connection it is. It must be
  * flushed before he waits for anything that a subscriber does.
  */
 struct kmqtt_wakes {
 	struct kmqtt_session *first;
+	bool alone;
 };
 
 /**
@@ -330,9 +325,9 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
  * @dropped_reported: what of @dropped_messages a record has told the reader
  * @event_drop:	jiffies of the last KMQTT_EVENT_DROP, without a lock
  * @event_deny:	jiffies of the last KMQTT_EVENT_DENY, without a lock
- * @flags:	&enum kmqtt_session_flag, atomic
- * @wake_next:	next in a struct kmqtt_wakes, whose owner has set
- *		KMQTT_SESSION_WAKE_HELD
+ * @wake_holder: the struct kmqtt_wakes that it is in, and KMQTT_WAKES_ALONE; or 0;
+ *		atomic
+ * @wake_next:	next in that
  * @refs:	the table's, the port's, and whoever waits on it
  * @name_link:	in broker->sessions by name
  * @number:	given once, ascending; key in broker->by_number
@@ -398,7 +393,7 @@ struct kmqtt_session {
 	unsigned long event_drop;
 	unsigned long event_deny;
 
-	unsigned long flags;
+	unsigned long wake_holder;
 	struct kmqtt_session *wake_next;
 	refcount_t refs;
 	struct rhash_head name_link;

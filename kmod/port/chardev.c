@@ -18,6 +18,10 @@
 /* deliveries that read() takes at a time */
 #define KMQTT_READ_BATCH	16
 
+/* records that write() copies before the first of them is published, and about how many bytes */
+#define KMQTT_WRITE_BATCH	32
+#define KMQTT_WRITE_BYTES	65536
+
 static struct kmqtt_file *kmqtt_file_of_port(struct kmqtt_port *port)
 {
 	return container_of(port, struct kmqtt_file, port);
@@ -150,9 +154,9 @@ static bool kmqtt_file_blocked(struct kmqtt_file *f)
 	return full;
 }
 
-int kmqtt_file_publish(struct kmqtt_file *f, struct kmqtt_msg *msg, struct kmqtt_memo *memo,
-		       bool nowait, long *timeout)
+int kmqtt_file_publish(struct kmqtt_writing *w, struct kmqtt_msg *msg)
 {
+	struct kmqtt_file *f = w->f;
 	int ret;
 
 	for (;;) {
@@ -160,17 +164,19 @@ int kmqtt_file_publish(struct kmqtt_file *f, struct kmqtt_msg *msg, struct kmqtt
 
 		if (READ_ONCE(f->closed))
 			return -ESHUTDOWN;
-		ret = kmqtt_publish_memo(READ_ONCE(f->session), msg, &blocked, memo);
+		ret = kmqtt_publish_memo(READ_ONCE(f->session), msg, &blocked, w->memo, w->wakes);
 		if (!blocked)
 			break;
-		if (nowait) {
+		if (w->wakes)
+			kmqtt_wakes_flush(w->wakes);
+		if (w->nowait) {
 			kmqtt_file_set_full(f, blocked);
 			/* It may have got room before it knew of us. */
 			if (!kmqtt_file_blocked(f))
 				continue;
 			return -EAGAIN;
 		}
-		ret = kmqtt_file_wait_space(f, blocked, timeout);
+		ret = kmqtt_file_wait_space(f, blocked, &w->timeout);
 		if (ret)
 			return ret;
 	}
@@ -197,23 +203,63 @@ static int kmqtt_file_track(struct kmqtt_file *f, struct kmqtt_msg *msg)
 	return 0;
 }
 
-static ssize_t kmqtt_file_write_one(struct kmqtt_file *f, struct iov_iter *from,
-				    struct kmqtt_memo *memo, bool nowait)
+/**
+ * struct kmqtt_batch - records of one write that were copied
+ * @count:	how many
+ * @bytes:	of their records
+ * @len:	bytes of each record
+ * @msg:	messages, each with a reference
+ */
+struct kmqtt_batch {
+	unsigned int count;
+	size_t bytes;
+	u32 len[KMQTT_WRITE_BATCH];
+	struct kmqtt_msg *msg[KMQTT_WRITE_BATCH];
+};
+
+/* Some records, or the first of them alone. Return: 0; why there are no more of them, -errno */
+static int kmqtt_batch_read(struct kmqtt_batch *batch, const struct kmqtt_writing *w,
+			    struct iov_iter *from)
 {
-	long timeout = MAX_SCHEDULE_TIMEOUT;
-	size_t before = iov_iter_count(from);
-	struct kmqtt_msg *msg;
+	struct kmqtt_session *session = READ_ONCE(w->f->session);
+
+	batch->count = 0;
+	batch->bytes = 0;
+	do {
+		size_t before = iov_iter_count(from);
+		struct kmqtt_msg *msg;
+
+		msg = kmqtt_record_read(session, kmqtt_memo_topic(w->memo), from);
+		if (IS_ERR(msg))
+			return PTR_ERR(msg);
+		batch->len[batch->count] = before - iov_iter_count(from);
+		batch->bytes += batch->len[batch->count];
+		batch->msg[batch->count++] = msg;
+	} while (iov_iter_count(from) && batch->count < KMQTT_WRITE_BATCH &&
+		 batch->bytes < KMQTT_WRITE_BYTES);
+	return 0;
+}
+
+/* All of it, until one fails. Return: bytes of what was published; -errno if nothing was */
+static ssize_t kmqtt_batch_publish(const struct kmqtt_batch *batch, struct kmqtt_writing *w)
+{
+	unsigned int i;
+	ssize_t done = 0;
 	int ret = 0;
 
-	msg = kmqtt_record_read(READ_ONCE(f->session), kmqtt_memo_topic(memo), from);
-	if (IS_ERR(msg))
-		return PTR_ERR(msg);
-	if (msg->qos)
-		ret = kmqtt_file_track(f, msg);
-	if (!ret)
-		ret = kmqtt_file_publish(f, msg, memo, nowait, &timeout);
-	kmqtt_msg_put(msg);
-	return ret ?: before - iov_iter_count(from);
+	for (i = 0; i < batch->count && !ret; i++) {
+		if (i)
+			cond_resched();
+		if (batch->msg[i]->qos)
+			ret = kmqtt_file_track(w->f, batch->msg[i]);
+		if (!ret)
+			ret = kmqtt_file_publish(w, batch->msg[i]);
+		if (!ret)
+			done += batch->len[i];
+	}
+	for (i = 0; i < batch->count; i++)
+		kmqtt_msg_put(batch->msg[i]);
+	return done ?: ret;
 }
 
 static bool kmqtt_nowait(const struct kiocb *iocb)
@@ -221,26 +267,53 @@ static bool kmqtt_nowait(const struct kiocb *iocb)
 	return iocb->ki_flags & IOCB_NOWAIT || iocb->ki_filp->f_flags & O_NONBLOCK;
 }
 
+/*
+ * Records are copied before any of them is published: their readers are woken once for all of
+ * them, and nobody waits for pages of the writer meanwhile. Return: bytes of what was published,
+ * or -errno; @more: there may be more
+ */
+static ssize_t kmqtt_file_write_some(struct kmqtt_writing *w, struct iov_iter *from, bool *more)
+{
+	struct kmqtt_batch batch __uninitialized;
+	struct kmqtt_wakes wakes = { .alone = true };
+	ssize_t done = 0;
+	int err;
+
+	err = kmqtt_batch_read(&batch, w, from);
+	if (batch.count) {
+		w->wakes = batch.count > 1 ? &wakes : NULL;
+		done = kmqtt_batch_publish(&batch, w);
+		kmqtt_wakes_flush(&wakes);
+	}
+	*more = !err && done == batch.bytes && iov_iter_count(from);
+	return done ?: err;
+}
+
 static ssize_t kmqtt_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct kmqtt_file *f = iocb->ki_filp->private_data;
-	struct kmqtt_memo *memo = NULL;
+	struct kmqtt_writing w = {
+		.f = f,
+		.timeout = MAX_SCHEDULE_TIMEOUT,
+		.nowait = kmqtt_nowait(iocb),
+	};
 	ssize_t done = 0, ret = 0;
+	bool more = iov_iter_count(from);
 
 	/* of several writers at a time one has it */
-	if (!test_and_set_bit_lock(0, &f->memo_used))
-		memo = &f->memo;
-	while (iov_iter_count(from)) {
-		ret = kmqtt_file_write_one(f, from, memo, kmqtt_nowait(iocb));
+	if (more && !test_and_set_bit_lock(0, &f->memo_used))
+		w.memo = &f->memo;
+	while (more) {
+		ret = kmqtt_file_write_some(&w, from, &more);
 		if (ret < 0)
 			break;
 		done += ret;
 		if (signal_pending(current))
 			break;
-		if (iov_iter_count(from))
+		if (more)
 			cond_resched();
 	}
-	if (memo)
+	if (w.memo)
 		clear_bit_unlock(0, &f->memo_used);
 	return done ?: ret;
 }

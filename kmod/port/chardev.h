@@ -99,19 +99,32 @@ kmqtt_file_open_session(struct kmqtt_file *f, const struct cred *cred,
 			const struct kmqtt_session_params *params, bool *present);
 
 /**
- * kmqtt_file_publish() - publish, and wait where KMQTT_POLICY_BLOCK wants it
+ * struct kmqtt_writing - how a process publishes
  * @f:		publisher
- * @msg:	message; the caller keeps its reference
  * @memo:	@f->memo, if it is the caller's, or NULL
+ * @wakes:	where wake-ups are held back, &kmqtt_wakes.alone, or NULL; flushed
+ *		before it waits, and by the caller in the end
+ * @timeout:	jiffies to wait at most, MAX_SCHEDULE_TIMEOUT: for ever; what is left
  * @nowait:	do not wait
- * @timeout:	in and out: jiffies to wait at most, MAX_SCHEDULE_TIMEOUT: for ever
+ */
+struct kmqtt_writing {
+	struct kmqtt_file *f;
+	struct kmqtt_memo *memo;
+	struct kmqtt_wakes *wakes;
+	long timeout;
+	bool nowait;
+};
+
+/**
+ * kmqtt_file_publish() - publish, and wait where KMQTT_POLICY_BLOCK wants it
+ * @w:		publisher
+ * @msg:	message; the caller keeps its reference
  *
  * Process context, may sleep, no locks held.
  * Return: 0; -EAGAIN a subscriber is full; -ERESTARTSYS; -ESHUTDOWN; -EACCES;
  * -ENOBUFS. Nothing was published if it is an error.
  */
-int kmqtt_file_publish(struct kmqtt_file *f, struct kmqtt_msg *msg, struct kmqtt_memo *memo,
-		       bool nowait, long *timeout);
+int kmqtt_file_publish(struct kmqtt_writing *w, struct kmqtt_msg *msg);
 
 /** kmqtt_file_kick() - look again: the session or what it may take has changed */
 void kmqtt_file_kick(struct kmqtt_file *f);

@@ -273,16 +273,17 @@ static int kmqtt_ioc_ack(struct kmqtt_file *f, const void __user *arg)
 static int kmqtt_publish_and_wait(struct kmqtt_file *f, struct kmqtt_msg *msg,
 				  bool nowait, long timeout)
 {
+	struct kmqtt_writing w = { .f = f, .timeout = timeout, .nowait = nowait };
 	struct kmqtt_tracker *t = msg->tracker;
 	long left;
 	int err;
 
-	err = kmqtt_file_publish(f, msg, NULL, nowait, &timeout);
+	err = kmqtt_file_publish(&w, msg);
 	if (err)
 		return err == -ERESTARTSYS ? -EINTR : err;
 	if (!atomic_read(&t->taken))
 		return -ENOLINK;
-	left = wait_event_interruptible_timeout(t->wait, kmqtt_tracker_idle(t), timeout);
+	left = wait_event_interruptible_timeout(t->wait, kmqtt_tracker_idle(t), w.timeout);
 	if (left <= 0)
 		return left ? -EINTR : -ETIMEDOUT;
 	return 0;

@@ -36,7 +36,7 @@ static int publish(struct kunit *test, struct kmqtt_peer *by, struct kmqtt_memo 
 	int ret;
 
 	rcu_barrier();
-	ret = kmqtt_publish_memo(by->s, msg, NULL, memo);
+	ret = kmqtt_publish_memo(by->s, msg, NULL, memo, NULL);
 	kmqtt_msg_put(msg);
 	return ret;
 }
@@ -191,16 +191,16 @@ static void memo_waits_for_who_blocks(struct kunit *test)
 	struct kmqtt_memo *memo = memo_new(test);
 
 	kmqtt_peer_subscribe(test, one, "t", 0, 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_publish_memo(by->s, msg, &blocked, memo), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_publish_memo(by->s, msg, &blocked, memo), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_publish_memo(by->s, msg, &blocked, memo, NULL), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_publish_memo(by->s, msg, &blocked, memo, NULL), 1);
 	KUNIT_EXPECT_TRUE(test, known(test, memo, "t"));
-	KUNIT_EXPECT_EQ(test, kmqtt_publish_memo(by->s, msg, &blocked, memo), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, kmqtt_publish_memo(by->s, msg, &blocked, memo, NULL), -EAGAIN);
 	KUNIT_ASSERT_PTR_EQ(test, blocked, one->s);
 	kmqtt_session_put(blocked);
 	blocked = NULL;
 	KUNIT_EXPECT_EQ(test, one->s->queued, 2);
 	kmqtt_peer_expect(test, one, "x");
-	KUNIT_EXPECT_EQ(test, kmqtt_publish_memo(by->s, msg, &blocked, memo), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_publish_memo(by->s, msg, &blocked, memo, NULL), 1);
 	KUNIT_EXPECT_NULL(test, blocked);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(one->s), 0);
 	kmqtt_msg_put(msg);

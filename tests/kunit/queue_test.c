@@ -455,6 +455,38 @@ static void queue_holds_wakes_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&two->wakes), 1);
 }
 
+/* A process may be slow: nobody relies on what it holds back. It relies on connections. */
+static void queue_relies_on_no_process(struct kunit *test)
+{
+	struct kmqtt_peer *from = kmqtt_peer_new(test, "from", KMQTT_KIND_REMOTE);
+	struct kmqtt_peer *to = kmqtt_peer_new(test, "to", KMQTT_KIND_REMOTE);
+	struct kmqtt_stream connection = {};
+	struct kmqtt_stream process = { .wakes.alone = true };
+	struct kmqtt_stream another = { .wakes.alone = true };
+
+	kmqtt_peer_subscribe(test, to, "a", 0, 0);
+	kmqtt_peer_subscribe(test, from, "a", 0, 0);
+	queue_hold_one(test, from, &process);
+	queue_hold_one(test, from, &process);
+	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 0);
+	queue_hold_one(test, from, &connection);
+	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 1);
+	queue_hold_one(test, from, &another);
+	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 2);
+	kmqtt_wakes_flush(&connection.wakes);
+	kmqtt_wakes_flush(&another.wakes);
+	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 2);
+	kmqtt_wakes_flush(&process.wakes);
+	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 3);
+
+	queue_hold_one(test, from, &connection);
+	queue_hold_one(test, from, &process);
+	kmqtt_wakes_flush(&process.wakes);
+	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 3);
+	kmqtt_wakes_flush(&connection.wakes);
+	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 4);
+}
+
 /* Who lost the session a moment ago must not be told again and again that there is something. */
 static void pending_for_its_port_alone(struct kunit *test)
 {
@@ -536,6 +568,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(pending_for_its_port_alone),
 	KUNIT_CASE(queue_wakes_its_port),
 	KUNIT_CASE(queue_holds_wakes_back),
+	KUNIT_CASE(queue_relies_on_no_process),
 	KUNIT_CASE(switch_has_a_memory_limit),
 	{ }
 };

@@ -77,6 +77,45 @@ def test_one_write_may_have_many_records(pair):
     assert [m.payload for m in reader.read()] == [(str(i) * i).encode() for i in range(50)]
 
 
+@pytest.mark.parametrize("size", [0, 10, 3000, 100000])
+def test_one_write_may_have_more_than_is_copied_at_a_time(pair, size):
+    writer, reader, topic = pair
+    data = b"".join(record(topic, str(i).encode() + bytes(size)) for i in range(100))
+    assert writer.write(data) == len(data)
+    got = []
+    while len(got) < 100:
+        got += reader.read(1 << 20)
+    assert [m.payload for m in got] == [str(i).encode() + bytes(size) for i in range(100)]
+
+
+@pytest.mark.parametrize("good", [1, 2, 31, 32, 33, 70])
+def test_what_stands_before_a_bad_record_is_published(pair, good):
+    """And the bad one is told of by the next write, from where it begins."""
+    writer, reader, topic = pair
+    data = [record(topic, str(i)) for i in range(good)]
+    bad = bytearray(record(topic, "bad"))
+    bad[4] = 0xff
+    data += [bytes(bad), record(topic, "behind")]
+    whole = b"".join(data)
+    done = writer.write(whole)
+    assert done == len(b"".join(data[:good]))
+    with refused(errno.EINVAL):
+        writer.write(whole[done:])
+    assert [m.payload for m in reader.read()] == [str(i).encode() for i in range(good)]
+    assert not reader.readable()
+
+
+def test_a_batch_goes_to_each_topic_in_order(device, topic):
+    writer = device()
+    readers = [device().subscribe(f"{topic}/{i}") for i in range(3)] + [device().subscribe(topic + "/+")]
+    names = [f"{topic}/{i % 3}" for i in range(60)]
+    data = b"".join(record(name, str(i)) for i, name in enumerate(names))
+    assert writer.write(data) == len(data)
+    for i in range(3):
+        assert [m.payload for m in readers[i].read()] == [str(n).encode() for n in range(i, 60, 3)]
+    assert [m.payload for m in readers[3].read()] == [str(n).encode() for n in range(60)]
+
+
 def test_writev_gathers_records_from_pieces(pair):
     writer, reader, topic = pair
     data = b"".join(record(topic, str(i) * 100) for i in range(20))

@@ -496,6 +496,26 @@ def test_block_makes_a_writer_wait(device, topic):
     assert got == [str(i) for i in range(20)] and one.stats().dropped_messages == 0
 
 
+def test_block_makes_a_batch_wait(device, topic):
+    """The reader sleeps in read() when the batch comes: it is woken before the writer waits."""
+    one = device(policy=BLOCK, messages=3).subscribe(topic)
+    other = device().subscribe(topic)
+    writer, got = device(), []
+
+    def read():
+        while len(got) < 100:
+            got.extend(payloads(one.read()))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    time.sleep(0.1)
+    data = b"".join(record(topic, str(i)) for i in range(100))
+    assert writer.write(data) == len(data)
+    thread.join()
+    assert got == [str(i) for i in range(100)] and one.stats().dropped_messages == 0
+    assert payloads(other.read()) == got
+
+
 @pytest.mark.parametrize("ending", ["close", "tune", "kill"])
 def test_a_writer_waits_no_longer_than_for_the_subscriber(device, topic, ending):
     one = device(policy=BLOCK, messages=1).subscribe(topic)
