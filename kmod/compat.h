@@ -55,4 +55,47 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #define ns_ref_read(ns_owner) refcount_read(&(ns_owner)->ns.count)
 #endif
 
+/* 6.2 named the directions of iterators. */
+#include <linux/uio.h>
+#ifndef ITER_SOURCE
+#define ITER_SOURCE WRITE
+#endif
+
+/*
+ * kmqtt_sendmsg_pages() - send what an iterator over pages has, by reference: they must not be
+ *	changed any more. Process context. Return: bytes that were taken, or -errno
+ *
+ * 6.5 replaced sendpage() by a flag of sendmsg(), which 6.1 has been given and ignores.
+ */
+#include <linux/bvec.h>
+#include <linux/net.h>
+#include <net/sock.h>
+#ifndef KMQTT_COMPAT_SENDPAGE
+static inline int kmqtt_sendmsg_pages(struct socket *sock, struct msghdr *msg)
+{
+	msg->msg_flags |= MSG_SPLICE_PAGES;
+	return sock_sendmsg(sock, msg);
+}
+#else
+static inline int kmqtt_sendmsg_pages(struct socket *sock, struct msghdr *msg)
+{
+	const struct bio_vec *v = msg->msg_iter.bvec;
+	unsigned long n = msg->msg_iter.nr_segs;
+	int ret = 0, done = 0;
+
+	lock_sock(sock->sk);
+	for (; n; n--, v++) {
+		ret = kernel_sendpage_locked(sock->sk, v->bv_page, v->bv_offset, v->bv_len,
+					     msg->msg_flags |
+					     (n > 1 ? MSG_MORE | MSG_SENDPAGE_NOTLAST : 0));
+		if (ret > 0)
+			done += ret;
+		if (ret < (int)v->bv_len)
+			break;
+	}
+	release_sock(sock->sk);
+	return done ?: ret;
+}
+#endif
+
 #endif /* KMQTT_COMPAT_H */

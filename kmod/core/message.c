@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Messages: allocation, memory limit, expiry. */
 #include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
 
 #include "compat.h"
 #include "core/broker.h"
@@ -32,6 +35,9 @@
  */
 #define KMQTT_RUN_SHORT	(2048 - sizeof(void *))
 #define KMQTT_RUN_LONG	(16384 - sizeof(void *))
+
+/* Up to this size it is tried to have pages that lie together, which cost no mapping. */
+#define KMQTT_MSG_TOGETHER	(256 * 1024)
 
 static struct kmqtt_stock kmqtt_msg_stock;
 static struct kmem_cache *kmqtt_run_short_cache;
@@ -89,14 +95,39 @@ void kmqtt_memory_uncharge(struct kmqtt_broker *broker, u64 size)
 	percpu_counter_sub(&broker->memory, size);
 }
 
+static struct kmqtt_msg *kmqtt_msg_new_paged(u32 size, gfp_t gfp)
+{
+	void *p = NULL;
+
+	if (size <= KMQTT_MSG_TOGETHER)
+		p = alloc_pages_exact(size, gfp | __GFP_NORETRY | __GFP_NOWARN);
+	if (!p)
+		return __vmalloc(size, gfp | __GFP_NOWARN);
+	kmemleak_alloc(p, size, 1, gfp);
+	return p;
+}
+
+/* vfree() may sleep, and the last reference is often dropped under RCU */
+static void kmqtt_msg_free_paged(struct kmqtt_msg *msg)
+{
+	if (is_vmalloc_addr(msg)) {
+		kvfree_rcu(msg, rcu);
+		return;
+	}
+	kmemleak_free(msg);
+	free_pages_exact(msg, msg->size);
+}
+
 /* What a process pays for is not at hand: it is its own, and goes back to the cache. */
 static struct kmqtt_msg *kmqtt_msg_new(u32 size, gfp_t gfp)
 {
 	struct kmqtt_msg *msg = NULL;
 	bool accounted = gfp & __GFP_ACCOUNT;
 
+	if (size > KMQTT_MSG_UNPAGED)
+		return kmqtt_msg_new_paged(size, gfp);
 	if (size > KMQTT_MSG_SHORT)
-		return kvmalloc(size, gfp);
+		return kmalloc(size, gfp | __GFP_NOWARN);
 	if (!accounted)
 		msg = kmqtt_stock_take(&kmqtt_msg_stock);
 	if (!msg)
@@ -212,13 +243,12 @@ void kmqtt_msg_put(struct kmqtt_msg *msg)
 		return;
 	kmqtt_memory_uncharge(msg->broker, msg->size);
 	kmqtt_tracker_put(msg->tracker);
-	/* vfree() may sleep, and the last reference is often dropped under RCU */
 	if (msg->run_count)
 		kmqtt_run_free(msg);
 	else if (msg->size <= KMQTT_MSG_SHORT)
 		kmqtt_msg_end(msg);
-	else if (is_vmalloc_addr(msg))
-		kvfree_rcu(msg, rcu);
+	else if (kmqtt_msg_paged(msg))
+		kmqtt_msg_free_paged(msg);
 	else
 		kfree(msg);
 }

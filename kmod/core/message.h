@@ -35,6 +35,12 @@ struct kmqtt_tracker;
  */
 #define KMQTT_PUBLISH_OVERHEAD	(5 + 2 + 2 + 4)
 
+/*
+ * Longer ones are of pages of their own, each with a reference count of its own: sockets may hold
+ * those of a message that is gone already.
+ */
+#define KMQTT_MSG_UNPAGED	8192
+
 /**
  * struct kmqtt_msg - a message on its way
  * @refs:	who holds it: queues, the retained store, ports while they send
@@ -159,6 +165,12 @@ static inline struct kmqtt_msg *kmqtt_msg_get(struct kmqtt_msg *msg)
 
 /** kmqtt_msg_put() - drop a reference; the last one frees it */
 void kmqtt_msg_put(struct kmqtt_msg *msg);
+
+/** kmqtt_msg_paged() - may what it consists of be handed to a socket by its pages? */
+static inline bool kmqtt_msg_paged(const struct kmqtt_msg *msg)
+{
+	return msg->size > KMQTT_MSG_UNPAGED && !msg->run_count;
+}
 
 /** kmqtt_msg_topic() - its topic name, msg->topic_len bytes and a NUL */
 static inline u8 *kmqtt_msg_topic(const struct kmqtt_msg *msg)

@@ -19,6 +19,7 @@
 #ifndef KMQTT_PORT_CONN_H
 #define KMQTT_PORT_CONN_H
 
+#include <linux/bitmap.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/timer.h>
@@ -47,6 +48,7 @@ struct kmqtt_conn;
 #define KMQTT_TX_HEADS		13312	/* bytes for heads and small bodies of PUBLISHes */
 #define KMQTT_TX_SPARE		1024	/* of them, those that a batch is begun no more with */
 #define KMQTT_TX_COPY		512	/* bytes of a body that is copied rather than held */
+#define KMQTT_TX_PAGED		8192	/* bytes of one whose pages the socket gets, at least */
 
 /**
  * struct kmqtt_tx - what goes into one sendmsg; there only while something is sent
@@ -57,6 +59,7 @@ struct kmqtt_conn;
  * @head_len:	bytes used of @head
  * @bytes:	in all
  * @packets:	how many
+ * @paged:	by piece: it is of pages that the socket may refer to
  * @chunks:	struct kmqtt_chunk that pieces point to
  * @d:		what pieces point to, to be let go when it has been sent
  * @head:	heads and small bodies of PUBLISHes
@@ -69,6 +72,7 @@ struct kmqtt_tx {
 	unsigned int head_len;
 	size_t bytes;
 	unsigned int packets;
+	DECLARE_BITMAP(paged, KMQTT_TX_VECS);
 	struct list_head chunks;
 	struct kmqtt_delivery d[KMQTT_TX_MESSAGES];
 	u8 head[KMQTT_TX_HEADS];
@@ -380,12 +384,29 @@ static inline void kmqtt_tx_add(struct kmqtt_tx *tx, const void *data, size_t le
 	if (data == tx->head + tx->head_len)
 		tx->head_len += len;
 	tx->bytes += len;
-	if (last && last->iov_base + last->iov_len == data) {
+	if (last && last->iov_base + last->iov_len == data && !test_bit(tx->nvec - 1, tx->paged)) {
 		last->iov_len += len;
 		return;
 	}
 	tx->vec[tx->nvec].iov_base = (void *)data;
 	tx->vec[tx->nvec++].iov_len = len;
+}
+
+/** kmqtt_tx_add_body() - likewise, what is of @msg and ends with it */
+static inline void kmqtt_tx_add_body(struct kmqtt_tx *tx, const struct kmqtt_msg *msg,
+				     const void *data, size_t len)
+{
+	unsigned int at = tx->nvec;
+
+	if (len < KMQTT_TX_PAGED || !kmqtt_msg_paged(msg)) {
+		kmqtt_tx_add(tx, data, len);
+		return;
+	}
+	tx->bytes += len;
+	tx->vec[at].iov_base = (void *)data;
+	tx->vec[at].iov_len = len;
+	__set_bit(at, tx->paged);
+	tx->nvec++;
 }
 
 /** kmqtt_tx_full() - has it room for one more message of two pieces? */

@@ -21,6 +21,9 @@
 /* Begin of a packet: grown at least by this many bytes. */
 #define KMQTT_PART_STEP	64
 
+/* What is received at once behind a payload that is larger than the scratch. */
+#define KMQTT_RX_BEHIND	256
+
 /**
  * struct kmqtt_cursor - what was received and not used yet
  * @p:		next byte
@@ -304,7 +307,7 @@ static int kmqtt_rx_once(struct kmqtt_conn *conn, u8 *scratch)
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct kmqtt_rx *rx = &conn->rx;
 	struct kvec iov[2];
-	size_t direct = 0, wanted;
+	size_t direct = 0, behind = KMQTT_CONN_SCRATCH, wanted;
 	bool drained;
 	int n = 0, ret;
 
@@ -313,9 +316,12 @@ static int kmqtt_rx_once(struct kmqtt_conn *conn, u8 *scratch)
 		iov[n].iov_base = kmqtt_rx_body_pos(rx);
 		iov[n++].iov_len = direct;
 	}
+	/* behind a large payload there is the head of the next one, often, and no more is copied */
+	if (direct >= KMQTT_CONN_SCRATCH)
+		behind = KMQTT_RX_BEHIND;
 	iov[n].iov_base = scratch;
-	iov[n++].iov_len = KMQTT_CONN_SCRATCH;
-	wanted = direct + KMQTT_CONN_SCRATCH;
+	iov[n++].iov_len = behind;
+	wanted = direct + behind;
 	ret = kernel_recvmsg(conn->sock, &msg, iov, n, wanted, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (unlikely(msg.msg_flags & MSG_CTRUNC) && (!ret || ret == -EIO)) {
 		ret = kmqtt_conn_tls_control(conn);

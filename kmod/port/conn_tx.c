@@ -2,21 +2,30 @@
 /*
  * Sending: all that waits is collected into one batch, and a batch is one
  * sendmsg. What the socket does not take stays in the batch until there is room.
+ * A large body goes by itself, not copied: the socket gets its pages.
  *
  * All in io_work, no lock held.
  */
+#include <linux/bitops.h>
+#include <linux/bvec.h>
 #include <linux/errno.h>
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
+#include <linux/uio.h>
 #include <net/sock.h>
 
+#include "compat.h"
 #include "core/broker.h"
 #include "port/conn.h"
 
 #define KMQTT_CHUNK_MIN	512
+
+/* pages that a socket gets at a time */
+#define KMQTT_TX_PAGES	17
 
 static struct kmqtt_chunk *kmqtt_chunk_new(u32 cap)
 {
@@ -136,16 +145,59 @@ static struct kmqtt_tx *kmqtt_tx_fill(struct kmqtt_conn *conn)
 	return NULL;
 }
 
+/* The first piece, by its pages, or as much of it as goes at a time. Return: as sendmsg() */
+static int kmqtt_tx_send_pages(struct kmqtt_conn *conn, const struct kmqtt_tx *tx,
+			       struct msghdr *msg)
+{
+	const void *p = tx->vec[tx->next].iov_base;
+	size_t left = tx->vec[tx->next].iov_len, len = 0;
+	struct bio_vec vec[KMQTT_TX_PAGES];
+	unsigned int n;
+
+	for (n = 0; left && n < KMQTT_TX_PAGES; n++) {
+		size_t part = min_t(size_t, left, PAGE_SIZE - offset_in_page(p));
+
+		vec[n].bv_page = is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p);
+		vec[n].bv_offset = offset_in_page(p);
+		vec[n].bv_len = part;
+		p += part;
+		left -= part;
+		len += part;
+	}
+	if (len < tx->bytes)
+		msg->msg_flags |= MSG_MORE;
+	iov_iter_bvec(&msg->msg_iter, ITER_SOURCE, vec, n, len);
+	return kmqtt_sendmsg_pages(conn->sock, msg);
+}
+
+/* What is to be sent, or what stands before a piece that goes by its pages. Return: likewise */
+static int kmqtt_tx_send_some(struct kmqtt_conn *conn, struct kmqtt_tx *tx)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	unsigned int end = tx->nvec, i;
+	size_t len = tx->bytes;
+
+	/* what kTLS encrypts is copied all the same */
+	if (sk_is_tcp(conn->sock->sk) && !test_bit(KMQTT_CONN_TLS, &conn->flags))
+		end = find_next_bit(tx->paged, tx->nvec, tx->next);
+	if (end == tx->next)
+		return kmqtt_tx_send_pages(conn, tx, &msg);
+	if (end < tx->nvec) {
+		msg.msg_flags |= MSG_MORE;
+		for (len = 0, i = tx->next; i < end; i++)
+			len += tx->vec[i].iov_len;
+	}
+	return kernel_sendmsg(conn->sock, &msg, tx->vec + tx->next, end - tx->next, len);
+}
+
 /* Return: 0: sent wholly; -EAGAIN: the socket is full; other -errno */
 static int kmqtt_tx_send(struct kmqtt_conn *conn, struct kmqtt_tx *tx)
 {
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct kvec *v;
 	int ret;
 
 	set_bit(KMQTT_CONN_STALLED, &conn->flags);
-	ret = kernel_sendmsg(conn->sock, &msg, tx->vec + tx->next,
-			     tx->nvec - tx->next, tx->bytes);
+	ret = kmqtt_tx_send_some(conn, tx);
 	if (ret <= 0)
 		return ret ? ret : -EAGAIN;
 	conn->bytes_sent += ret;

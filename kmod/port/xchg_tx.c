@@ -211,7 +211,7 @@ static int kmqtt_xchg_put(struct kmqtt_xchg *x, struct kmqtt_tx *tx,
 		ret = 0;
 	}
 	if (!ret && body_len)
-		kmqtt_tx_add(tx, body, body_len);
+		kmqtt_tx_add_body(tx, msg, body, body_len);
 	tx->packets++;
 	if (!head.qos && d->qos)
 		kmqtt_xchg_downgraded(x, d);
