@@ -46,7 +46,7 @@ struct kmqtt_tx *kmqtt_tx_alloc(void)
 
 	if (!tx)
 		return NULL;
-	memset(tx, 0, offsetof(struct kmqtt_tx, d));
+	memset(tx, 0, offsetof(struct kmqtt_tx, vec));
 	INIT_LIST_HEAD(&tx->chunks);
 	return tx;
 }

@@ -52,8 +52,7 @@ struct kmqtt_conn;
 
 /**
  * struct kmqtt_tx - what goes into one sendmsg; there only while something is sent
- * @vec:	pieces
- * @nvec:	how many
+ * @nvec:	how many pieces
  * @next:	first one that is not wholly sent
  * @nd:		deliveries in @d
  * @head_len:	bytes used of @head
@@ -61,11 +60,13 @@ struct kmqtt_conn;
  * @packets:	how many
  * @paged:	by piece: it is of pages that the socket may refer to
  * @chunks:	struct kmqtt_chunk that pieces point to
+ * @vec:	pieces
  * @d:		what pieces point to, to be let go when it has been sent
  * @head:	heads and small bodies of PUBLISHes
+ *
+ * From @vec on it is not zeroed.
  */
 struct kmqtt_tx {
-	struct kvec vec[KMQTT_TX_VECS];
 	unsigned int nvec;
 	unsigned int next;
 	unsigned int nd;
@@ -74,6 +75,7 @@ struct kmqtt_tx {
 	unsigned int packets;
 	DECLARE_BITMAP(paged, KMQTT_TX_VECS);
 	struct list_head chunks;
+	struct kvec vec[KMQTT_TX_VECS];
 	struct kmqtt_delivery d[KMQTT_TX_MESSAGES];
 	u8 head[KMQTT_TX_HEADS];
 };
