@@ -289,16 +289,54 @@ static bool kmqtt_wakes_add(struct kmqtt_wakes *wakes, struct kmqtt_session *s)
 	return true;
 }
 
+/* Return: one that is in it no more, with its reference; NULL: there is none */
+static struct kmqtt_session *kmqtt_wakes_pop(struct kmqtt_wakes *wakes)
+{
+	struct kmqtt_session *s = wakes->first;
+
+	if (!s)
+		return NULL;
+	wakes->first = s->wake_next;
+	/* the next holder writes ->wake_next, which was read */
+	smp_store_release(&s->wake_holder, 0);
+	smp_mb();	/* pairs with that in kmqtt_wakes_add() */
+	return s;
+}
+
 void kmqtt_wakes_flush(struct kmqtt_wakes *wakes)
 {
 	struct kmqtt_session *s;
 
-	while ((s = wakes->first)) {
-		wakes->first = s->wake_next;
-		/* the next holder writes ->wake_next, which was read */
-		smp_store_release(&s->wake_holder, 0);
-		smp_mb();	/* pairs with that in kmqtt_wakes_add() */
+	while ((s = kmqtt_wakes_pop(wakes))) {
 		kmqtt_queue_wake(s);
+		kmqtt_session_put(s);
+	}
+}
+
+static bool kmqtt_wakes_are_few(const struct kmqtt_wakes *wakes)
+{
+	return !wakes->first || !wakes->first->wake_next || !wakes->first->wake_next->wake_next;
+}
+
+void kmqtt_wakes_send(struct kmqtt_wakes *wakes)
+{
+	struct kmqtt_session *s;
+	struct kmqtt_port *port;
+
+	if (!kmqtt_wakes_are_few(wakes)) {
+		kmqtt_wakes_flush(wakes);
+		return;
+	}
+	while ((s = kmqtt_wakes_pop(wakes))) {
+		rcu_read_lock();
+		port = rcu_dereference(s->port);
+		if (port && !(port->ops->claim && port->ops->claim(port))) {
+			port->ops->wake(port);
+			port = NULL;
+		}
+		rcu_read_unlock();
+		if (port)
+			port->ops->send(port);
 		kmqtt_session_put(s);
 	}
 }

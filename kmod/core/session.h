@@ -55,12 +55,17 @@ struct kmqtt_will;
  *		It has been detached already. Process context under
  *		broker->sessions_lock: must not sleep for long nor call back into
  *		the session's functions; a connection queues its teardown
+ * @claim:	optional: as @wake, but the caller would do what there is to do himself: by
+ *		@send, if this returns true. Then the port stays until that was called
+ * @send:	with @claim: gives its peer what can be taken. Process context, may sleep
  * @info:	optional: what it knows of its peer. Under rcu_read_lock(), must not
  *		sleep; @info is zeroed
  */
 struct kmqtt_port_ops {
 	void (*wake)(struct kmqtt_port *port);
 	void (*close)(struct kmqtt_port *port, u8 reason);
+	bool (*claim)(struct kmqtt_port *port);
+	void (*send)(struct kmqtt_port *port);
 	void (*info)(struct kmqtt_port *port, struct kmqtt_port_info *info);
 };
 
@@ -281,6 +286,14 @@ struct kmqtt_stream {
 
 /** kmqtt_wakes_flush() - wake them all (atomic) */
 void kmqtt_wakes_flush(struct kmqtt_wakes *wakes);
+
+/**
+ * kmqtt_wakes_send() - kmqtt_wakes_flush(), but where it is a few that can be claimed
+ *	(&kmqtt_port_ops.claim) the caller sends for them: nobody has to wake up for it first
+ *
+ * Process context, may sleep; no locks held.
+ */
+void kmqtt_wakes_send(struct kmqtt_wakes *wakes);
 
 /**
  * struct kmqtt_session - see the head of this file

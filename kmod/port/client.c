@@ -39,6 +39,23 @@ static void kmqtt_client_wake(struct kmqtt_port *port)
 	kmqtt_conn_kick(&kmqtt_client_of_port(port)->x.conn);
 }
 
+static void kmqtt_client_put(struct kmqtt_client *c);
+
+static bool kmqtt_client_claim(struct kmqtt_port *port)
+{
+	struct kmqtt_client *c = kmqtt_client_of_port(port);
+
+	return READ_ONCE(c->state) == KMQTT_CLIENT_LIVE && refcount_inc_not_zero(&c->refs);
+}
+
+static void kmqtt_client_send(struct kmqtt_port *port)
+{
+	struct kmqtt_client *c = kmqtt_client_of_port(port);
+
+	kmqtt_conn_send(&c->x.conn);
+	kmqtt_client_put(c);
+}
+
 static void kmqtt_client_end(struct kmqtt_client *c, u8 reason)
 {
 	WRITE_ONCE(c->lost_reason, reason);
@@ -77,6 +94,8 @@ static void kmqtt_client_info(struct kmqtt_port *port, struct kmqtt_port_info *i
 static const struct kmqtt_port_ops kmqtt_client_port_ops = {
 	.wake	= kmqtt_client_wake,
 	.close	= kmqtt_client_port_close,
+	.claim	= kmqtt_client_claim,
+	.send	= kmqtt_client_send,
 	.info	= kmqtt_client_info,
 };
 
@@ -474,7 +493,7 @@ int kmqtt_client_new(struct kmqtt_listener *l, struct socket *sock, u8 *early, u
 	/* nothing ran but, perhaps, the timer; the socket stays its owner's */
 	kmqtt_client_unlink(c);
 	timer_shutdown_sync(&c->x.conn.timer);
-	cancel_work_sync(&c->x.conn.io_work);
+	kmqtt_conn_cancel(&c->x.conn);
 	kmqtt_client_put(c);
 put:
 	kmqtt_client_put(c);

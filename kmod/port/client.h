@@ -76,7 +76,8 @@ struct kmqtt_greeting {
  * @link:	in listener->clients, under listener->lock
  * @pending:	in listener->pending until it is let in, under listener->lock
  * @free_work:	frees it
- * @refs:	the connection's, and kmqtt_client_new()'s own while it runs
+ * @refs:	the connection's, kmqtt_client_new()'s own while it runs, and those of who
+ *		sends for it
  * @started:	its connection has its socket; under listener->lock
  * @doomed:	it is to be ended as soon as it has; under listener->lock
  * @gone:	it has left @link; under listener->lock

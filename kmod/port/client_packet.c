@@ -222,7 +222,7 @@ size_t kmqtt_client_run(struct kmqtt_conn *conn, const u8 *p, size_t left)
 	struct kmqtt_run run;
 
 	left = min_t(size_t, left, KMQTT_RUN_MAX);
-	if (left < KMQTT_CLIENT_RUN_MIN || !kmqtt_client_may_run(c) ||
+	if (left < KMQTT_CLIENT_RUN_MIN || kmqtt_run_is_one(p, left) || !kmqtt_client_may_run(c) ||
 	    max < KMQTT_CLIENT_RUN_MIN)
 		return 0;
 	if (kmqtt_run_scan(p, left, conn->version, max - KMQTT_PUBLISH_OVERHEAD, &run) < 2 ||

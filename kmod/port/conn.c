@@ -9,6 +9,7 @@
 #include <linux/net.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
+#include <linux/wait_bit.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -56,10 +57,28 @@ void kmqtt_tx_free(struct kmqtt_tx *tx)
 	kmem_cache_free(kmqtt_tx_cache, tx);
 }
 
+/* io_works that are queued and do not run yet */
+static atomic_t kmqtt_conn_queued;
+
+bool kmqtt_conn_idle(void)
+{
+	return !atomic_read(&kmqtt_conn_queued);
+}
+
 void kmqtt_conn_kick(struct kmqtt_conn *conn)
 {
-	if (!test_bit(KMQTT_CONN_CLOSED, &conn->flags))
-		queue_work(kmqtt_wq, &conn->io_work);
+	if (test_bit(KMQTT_CONN_CLOSED, &conn->flags))
+		return;
+	/* before it runs, which counts it down */
+	atomic_inc(&kmqtt_conn_queued);
+	if (!queue_work(kmqtt_wq, &conn->io_work))
+		atomic_dec(&kmqtt_conn_queued);
+}
+
+void kmqtt_conn_cancel(struct kmqtt_conn *conn)
+{
+	if (cancel_work_sync(&conn->io_work))
+		atomic_dec(&kmqtt_conn_queued);
 }
 
 void kmqtt_conn_close(struct kmqtt_conn *conn)
@@ -267,9 +286,9 @@ static void kmqtt_conn_io_connect(struct kmqtt_conn *conn)
 	}
 }
 
-static void kmqtt_conn_io_work(struct work_struct *work)
+/* KMQTT_CONN_BUSY held. */
+static void kmqtt_conn_io(struct kmqtt_conn *conn)
 {
-	struct kmqtt_conn *conn = container_of(work, struct kmqtt_conn, io_work);
 	bool more = false;
 
 	if (test_bit(KMQTT_CONN_CLOSED, &conn->flags) ||
@@ -297,7 +316,31 @@ static void kmqtt_conn_io_work(struct work_struct *work)
 	if (test_bit(KMQTT_CONN_FAILED, &conn->flags))
 		queue_work(kmqtt_wq, &conn->close_work);
 	else if (more)
-		queue_work(kmqtt_wq, &conn->io_work);
+		kmqtt_conn_kick(conn);
+}
+
+static void kmqtt_conn_io_work(struct work_struct *work)
+{
+	struct kmqtt_conn *conn = container_of(work, struct kmqtt_conn, io_work);
+
+	atomic_dec(&kmqtt_conn_queued);
+	wait_on_bit_lock(&conn->flags, KMQTT_CONN_BUSY, TASK_UNINTERRUPTIBLE);
+	kmqtt_conn_io(conn);
+	clear_and_wake_up_bit(KMQTT_CONN_BUSY, &conn->flags);
+}
+
+void kmqtt_conn_send(struct kmqtt_conn *conn)
+{
+	/* with a full barrier: close_work sets CLOSED, and then waits for BUSY */
+	if (test_and_set_bit(KMQTT_CONN_BUSY, &conn->flags)) {
+		kmqtt_conn_kick(conn);
+		return;
+	}
+	if (!test_bit(KMQTT_CONN_CLOSED, &conn->flags) && !kmqtt_conn_ending(conn) &&
+	    !test_bit(KMQTT_CONN_CONNECTING, &conn->flags) &&
+	    (kmqtt_conn_tx(conn) || kmqtt_conn_ending(conn)))
+		kmqtt_conn_kick(conn);
+	clear_and_wake_up_bit(KMQTT_CONN_BUSY, &conn->flags);
 }
 
 static void kmqtt_conn_sock_release(struct kmqtt_conn *conn)
@@ -335,7 +378,9 @@ static void kmqtt_conn_close_work(struct work_struct *work)
 	if (conn->sock)
 		kmqtt_sock_unhook(conn, conn->sock->sk);
 	timer_shutdown_sync(&conn->timer);
-	cancel_work_sync(&conn->io_work);
+	/* whoever sends for it may still kick it; from then on nobody does */
+	wait_on_bit(&conn->flags, KMQTT_CONN_BUSY, TASK_UNINTERRUPTIBLE);
+	kmqtt_conn_cancel(conn);
 	kmqtt_conn_rx_drop(conn);
 	kmqtt_conn_tx_drop(conn);
 	if (conn->sock)
@@ -348,7 +393,7 @@ void kmqtt_conn_release(struct kmqtt_conn *conn)
 	might_sleep();
 	flush_work(&conn->close_work);
 	timer_shutdown_sync(&conn->timer);
-	cancel_work_sync(&conn->io_work);
+	kmqtt_conn_cancel(conn);
 	kmqtt_conn_rx_drop(conn);
 	kmqtt_conn_tx_drop(conn);
 }

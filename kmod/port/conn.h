@@ -8,7 +8,9 @@
  * Who runs when: the socket's callbacks (softirq) and kmqtt_conn_kick() (any
  * context) only queue the work item io_work. It receives, then sends, within
  * budgets, and requeues itself; a work item never runs twice at a time, so what
- * only it touches needs no lock. All ops but ->closed() run in it. The end is a
+ * only it touches needs no lock. All ops but ->closed() run in it. But for one: who
+ * has a message for this connection, and no other work waits, may send it for it by
+ * kmqtt_conn_send(): the bit KMQTT_CONN_BUSY lets one of the two in. The end is a
  * second work item, close_work, which takes the socket away from the callbacks,
  * waits for io_work, releases the socket and calls ->closed().
  *
@@ -150,6 +152,7 @@ struct kmqtt_conn_ops {
  * @KMQTT_CONN_EOF:		the peer has closed in good order
  * @KMQTT_CONN_HELD:		the owner wants nothing to be read for now
  * @KMQTT_CONN_READABLE:	something may have come, or an end
+ * @KMQTT_CONN_BUSY:		io_work runs, or kmqtt_conn_send()
  * @KMQTT_CONN_ALONE:		nothing but sockets from user space is left of its namespace
  */
 enum kmqtt_conn_flag {
@@ -166,6 +169,7 @@ enum kmqtt_conn_flag {
 	KMQTT_CONN_EOF,
 	KMQTT_CONN_HELD,
 	KMQTT_CONN_READABLE,
+	KMQTT_CONN_BUSY,
 	KMQTT_CONN_ALONE,
 };
 
@@ -296,6 +300,21 @@ int kmqtt_conn_start(struct kmqtt_conn *conn, struct socket *sock, u8 *early,
 
 /** kmqtt_conn_kick() - there is something to send, or resume. Any context */
 void kmqtt_conn_kick(struct kmqtt_conn *conn);
+
+/** kmqtt_conn_idle() - does no connection of the module wait for its turn? Any context */
+bool kmqtt_conn_idle(void);
+
+/**
+ * kmqtt_conn_send() - send here and now what it can take
+ * @conn:	connection that does not go away meanwhile; it is not the caller's own
+ *
+ * Or kmqtt_conn_kick(), if it is at work already. Process context of a worker: a process
+ * might be held up at any time, and the connection with it. May sleep, no locks held.
+ */
+void kmqtt_conn_send(struct kmqtt_conn *conn);
+
+/** kmqtt_conn_cancel() - io_work does not run, and will not unless it is kicked. Sleeps */
+void kmqtt_conn_cancel(struct kmqtt_conn *conn);
 
 /**
  * kmqtt_conn_timer() - call ->timer() after @delay jiffies; replaces the last one

@@ -24,6 +24,9 @@
 /* What is received at once behind a payload that is larger than the scratch. */
 #define KMQTT_RX_BEHIND	256
 
+/* What has come alone and is no more than this goes on at once. */
+#define KMQTT_RX_LITTLE	1024
+
 /**
  * struct kmqtt_cursor - what was received and not used yet
  * @p:		next byte
@@ -266,13 +269,25 @@ static int kmqtt_rx_pause(struct kmqtt_conn *conn, const struct kmqtt_cursor *c)
 	return 0;
 }
 
-/* Return: may it go on reading? */
-static bool kmqtt_rx_use(struct kmqtt_conn *conn, const u8 *p, size_t len)
+/*
+ * Tell who has got something. A little that came alone, with nothing else to do, goes on from
+ * here; what is much, or one of many, is collected by who sends it.
+ */
+static void kmqtt_rx_wake(struct kmqtt_conn *conn, bool little)
+{
+	if (little && kmqtt_conn_idle())
+		kmqtt_wakes_send(&conn->stream.wakes);
+	else
+		kmqtt_wakes_flush(&conn->stream.wakes);
+}
+
+/* @little: of what is received at a time it is all, and not much. Return: may it go on reading? */
+static bool kmqtt_rx_use(struct kmqtt_conn *conn, const u8 *p, size_t len, bool little)
 {
 	struct kmqtt_cursor c = { .p = p, .left = len };
 	int ret = kmqtt_rx_feed(conn, &c);
 
-	kmqtt_wakes_flush(&conn->stream.wakes);
+	kmqtt_rx_wake(conn, little);
 	if (ret == -EAGAIN) {
 		if (kmqtt_rx_pause(conn, &c))
 			kmqtt_conn_fail(conn, ENOMEM, KMQTT_RC_QUOTA_EXCEEDED);
@@ -337,7 +352,7 @@ static int kmqtt_rx_once(struct kmqtt_conn *conn, u8 *scratch)
 	if (!test_bit(KMQTT_CONN_FINISHING, &conn->flags)) {
 		direct = min_t(size_t, direct, ret);
 		rx->body_left -= direct;
-		kmqtt_rx_use(conn, scratch, ret - direct);
+		kmqtt_rx_use(conn, scratch, ret - direct, drained && ret <= KMQTT_RX_LITTLE);
 	}
 	return drained ? -EAGAIN : 1;
 }
@@ -374,7 +389,7 @@ static bool kmqtt_rx_resume(struct kmqtt_conn *conn)
 		return true;
 	rest = rx->rest;
 	rx->rest = NULL;
-	ok = kmqtt_rx_use(conn, rest, rx->rest_len);
+	ok = kmqtt_rx_use(conn, rest, rx->rest_len, false);
 	kvfree(rest);
 	return ok;
 }

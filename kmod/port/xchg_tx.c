@@ -255,11 +255,9 @@ static bool kmqtt_xchg_one(struct kmqtt_xchg *x, struct kmqtt_tx *tx, struct kmq
 	return false;
 }
 
-/* Return: how many deliveries are at tx->d + tx->nd */
-static int kmqtt_xchg_take(struct kmqtt_xchg *x, struct kmqtt_tx *tx)
+/* Return: how many deliveries are at tx->d + tx->nd; up to @max of them */
+static int kmqtt_xchg_take(struct kmqtt_xchg *x, struct kmqtt_tx *tx, int max)
 {
-	unsigned int max = min_t(unsigned int, KMQTT_TX_MESSAGES - tx->nd,
-				 (KMQTT_TX_VECS - tx->nvec) / 2);
 	size_t room = KMQTT_TX_BYTES - tx->bytes;
 	int n;
 
@@ -274,14 +272,13 @@ static int kmqtt_xchg_take(struct kmqtt_xchg *x, struct kmqtt_tx *tx)
 
 void kmqtt_xchg_refill(struct kmqtt_xchg *x, struct kmqtt_tx *tx)
 {
-	int i, n;
+	int max = 0, n = 0, from, i;
 
-	while (!kmqtt_tx_full(tx)) {
-		unsigned int from = tx->nd;
-
-		n = kmqtt_xchg_take(x, tx);
-		if (n <= 0)
-			break;
+	/* fewer than there is place for: that was all, for now */
+	while (n == max && !kmqtt_tx_full(tx)) {
+		from = tx->nd;
+		max = min_t(int, KMQTT_TX_MESSAGES - from, (KMQTT_TX_VECS - tx->nvec) / 2);
+		n = kmqtt_xchg_take(x, tx, max);
 		for (i = 0; i < n; i++) {
 			struct kmqtt_delivery d = tx->d[from + i];
 

@@ -51,6 +51,16 @@ static inline u8 kmqtt_run_version(u8 version)
 u32 kmqtt_run_scan(const u8 *p, size_t left, u8 version, u32 max_packet, struct kmqtt_run *run);
 
 /**
+ * kmqtt_run_is_one() - is it quickly seen that there is but one packet?
+ * @p: first byte of a packet
+ * @left: number of bytes that are there, at least 2
+ */
+static inline bool kmqtt_run_is_one(const u8 *p, size_t left)
+{
+	return p[1] + 2 >= left;	/* a longer Remaining Length is over 127 here */
+}
+
+/**
  * kmqtt_run_prefix() - the beginning of a run
  * @p: first byte of the first packet
  * @version: protocol version

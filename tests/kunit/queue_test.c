@@ -418,13 +418,21 @@ static void untake_keeps_latest(struct kunit *test)
 	kmqtt_peer_expect_none(test, peer);
 }
 
-static void queue_hold_one(struct kunit *test, struct kmqtt_peer *from,
-			   struct kmqtt_stream *stream)
+/* A message to "a", for so many sessions. */
+static void queue_hold(struct kunit *test, struct kmqtt_peer *from,
+		       struct kmqtt_stream *stream, int sessions)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "a", "x", 0, false);
 
-	KUNIT_EXPECT_EQ(test, kmqtt_session_publish(from->s, &from->port, msg, NULL, stream), 2);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_publish(from->s, &from->port, msg, NULL, stream),
+			sessions);
 	kmqtt_msg_put(msg);
+}
+
+static void queue_hold_one(struct kunit *test, struct kmqtt_peer *from,
+			   struct kmqtt_stream *stream)
+{
+	queue_hold(test, from, stream, 2);
 }
 
 /* Held back, each is woken once for all messages, and anew for the next ones. */
@@ -485,6 +493,80 @@ static void queue_relies_on_no_process(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 3);
 	kmqtt_wakes_flush(&connection.wakes);
 	KUNIT_EXPECT_EQ(test, atomic_read(&to->wakes), 4);
+}
+
+static bool queue_claim_yes(struct kmqtt_port *port)
+{
+	return true;
+}
+
+static bool queue_claim_no(struct kmqtt_port *port)
+{
+	return false;
+}
+
+/* Counted where a test sees it: a peer that is sent to is not woken. */
+static void queue_send(struct kmqtt_port *port)
+{
+	container_of(port, struct kmqtt_peer, port)->closes += 100;
+}
+
+static void queue_wake(struct kmqtt_port *port)
+{
+	atomic_inc(&container_of(port, struct kmqtt_peer, port)->wakes);
+}
+
+static void queue_close(struct kmqtt_port *port, u8 reason)
+{
+}
+
+/* One or two that let it happen are sent to; all others are woken. */
+static void queue_sends_for_a_few(struct kunit *test)
+{
+	static const struct kmqtt_port_ops yes = {
+		.wake = queue_wake, .close = queue_close,
+		.claim = queue_claim_yes, .send = queue_send,
+	};
+	static const struct kmqtt_port_ops no = {
+		.wake = queue_wake, .close = queue_close,
+		.claim = queue_claim_no, .send = queue_send,
+	};
+	struct kmqtt_peer *from = kmqtt_peer_new(test, "from", KMQTT_KIND_REMOTE);
+	struct kmqtt_peer *peer[3];
+	struct kmqtt_stream stream = {};
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		char name[] = { 'a' + i, 0 };
+
+		peer[i] = kmqtt_peer_new(test, name, KMQTT_KIND_REMOTE);
+	}
+	kmqtt_peer_subscribe(test, peer[0], "a", 0, 0);
+	kmqtt_peer_subscribe(test, peer[1], "a", 0, 0);
+	peer[0]->port.ops = &yes;
+	peer[1]->port.ops = &no;
+	queue_hold_one(test, from, &stream);
+	kmqtt_wakes_send(&stream.wakes);
+	KUNIT_EXPECT_EQ(test, peer[0]->closes, 100);
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer[0]->wakes), 0);
+	KUNIT_EXPECT_EQ(test, peer[1]->closes, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer[1]->wakes), 1);
+	kmqtt_wakes_send(&stream.wakes);
+	KUNIT_EXPECT_EQ(test, peer[0]->closes, 100);
+
+	/* a third one, and it is for their own work again */
+	peer[1]->port.ops = &yes;
+	peer[2]->port.ops = &yes;
+	kmqtt_peer_subscribe(test, peer[2], "#", 0, 0);
+	kmqtt_session_unsubscribe(peer[1]->s, TEXT("a"));
+	kmqtt_peer_subscribe(test, from, "a", 0, 0);
+	queue_hold(test, from, &stream, 3);
+	kmqtt_wakes_send(&stream.wakes);
+	KUNIT_EXPECT_EQ(test, peer[0]->closes, 100);
+	KUNIT_EXPECT_EQ(test, peer[2]->closes, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer[0]->wakes), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer[2]->wakes), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&from->wakes), 1);
 }
 
 /* Who lost the session a moment ago must not be told again and again that there is something. */
@@ -569,6 +651,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(queue_wakes_its_port),
 	KUNIT_CASE(queue_holds_wakes_back),
 	KUNIT_CASE(queue_relies_on_no_process),
+	KUNIT_CASE(queue_sends_for_a_few),
 	KUNIT_CASE(switch_has_a_memory_limit),
 	{ }
 };
