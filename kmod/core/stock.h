@@ -16,7 +16,7 @@
 #include <linux/slab.h>
 
 /* Objects of one CPU. */
-#define KMQTT_STOCK_MAX	128
+#define KMQTT_STOCK_MAX	256
 
 /**
  * struct kmqtt_stock_cpu - one CPU's

@@ -64,6 +64,7 @@ def locals_():
     yield Case("local, 1 to 1, 50 messages a write", "", 100000, local=BATCHES, readers=1,
                short=True)
     yield Case("local, 1 to 100, 50 messages a write", "", 5000, local=BATCHES, readers=100)
+    yield Case("local, 1 to 1000, 50 messages a write", "", 500, local=BATCHES, readers=1000)
     yield Case("local, over a broker and back", "", 20000, local={"kmqtt": "uplink"}, readers=1)
 
 
@@ -121,6 +122,8 @@ BARS = [
     Bar("local, 1 to 1", "pipe", at_most=1.2),
     Bar("local, 1 to 100", "mosquitto", at_least=30),
     Bar("local, 1 to 1000", "mosquitto", at_least=30),
+    Bar("local, 1 to 100, 50 messages a write", "mosquitto", at_least=30),
+    Bar("local, 1 to 1000, 50 messages a write", "mosquitto", at_least=30),
     Bar("local, 1 to 1, 50 messages a write", "instructions, by the ring", at_most=150),
     Bar("idle connections", "bytes beyond a bare socket", at_most=1024, what="kernel memory"),
 ]
