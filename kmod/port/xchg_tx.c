@@ -255,13 +255,16 @@ static bool kmqtt_xchg_one(struct kmqtt_xchg *x, struct kmqtt_tx *tx, struct kmq
 	return false;
 }
 
-/* Return: how many deliveries are at tx->d + tx->nd; up to @max of them */
-static int kmqtt_xchg_take(struct kmqtt_xchg *x, struct kmqtt_tx *tx, int max)
+/* Return: how many deliveries are at tx->d + tx->nd; @more: it may be worth to ask again */
+static int kmqtt_xchg_take(struct kmqtt_xchg *x, struct kmqtt_tx *tx, bool *more)
 {
+	int max = min_t(int, KMQTT_TX_MESSAGES - tx->nd, (KMQTT_TX_VECS - tx->nvec) / 2);
 	size_t room = KMQTT_TX_BYTES - tx->bytes;
 	int n;
 
 	n = kmqtt_session_take(x->session, x->port, tx->d + tx->nd, max, &room);
+	/* as records they were longer than they are here */
+	*more = n == max || (n > 0 && room < KMQTT_TX_BYTES / 2);
 	if (n == -EMSGSIZE && !tx->nd) {
 		/* one that is larger than a batch goes alone */
 		room = SIZE_MAX;
@@ -272,13 +275,13 @@ static int kmqtt_xchg_take(struct kmqtt_xchg *x, struct kmqtt_tx *tx, int max)
 
 void kmqtt_xchg_refill(struct kmqtt_xchg *x, struct kmqtt_tx *tx)
 {
-	int max = 0, n = 0, from, i;
+	bool more = true;
+	int i, n;
 
-	/* fewer than there is place for: that was all, for now */
-	while (n == max && !kmqtt_tx_full(tx)) {
-		from = tx->nd;
-		max = min_t(int, KMQTT_TX_MESSAGES - from, (KMQTT_TX_VECS - tx->nvec) / 2);
-		n = kmqtt_xchg_take(x, tx, max);
+	while (more && !kmqtt_tx_full(tx)) {
+		unsigned int from = tx->nd;
+
+		n = kmqtt_xchg_take(x, tx, &more);
 		for (i = 0; i < n; i++) {
 			struct kmqtt_delivery d = tx->d[from + i];
 
