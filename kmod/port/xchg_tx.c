@@ -288,5 +288,7 @@ void kmqtt_xchg_refill(struct kmqtt_xchg *x, struct kmqtt_tx *tx)
 			if (kmqtt_xchg_one(x, tx, &d))
 				tx->d[tx->nd++] = d;
 		}
+		/* if none of them could be sent nobody comes again for those behind them */
+		more |= n > 0 && !tx->nvec;
 	}
 }

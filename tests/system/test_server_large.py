@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from kmqtt_packet import CORRELATION_DATA, SESSION_EXPIRY, publish_packet, wait_for
+from kmqtt_packet import (
+    CORRELATION_DATA, MAXIMUM_PACKET_SIZE, SESSION_EXPIRY, publish_packet, wait_for)
 
 VERSIONS = pytest.mark.parametrize("version", [3, 4, 5])
 PAGE = 4096
@@ -115,3 +116,15 @@ def test_memory_comes_back(broker, topic):
             reader.close()
         sender.disconnect()
         wait_for(lambda: nl.do("switch-get")["memory"] <= before)
+
+
+def test_small_ones_behind_what_is_too_large(broker, topic):
+    """A batch of which nothing may be sent is not the end of the queue."""
+    reader = broker.connect(props={MAXIMUM_PACKET_SIZE: 1000})
+    reader.subscribe(topic)
+    sender = broker.connect()
+    for size in (2000, 70000, 200000):
+        for _ in range(10):
+            sender.send(publish_packet(topic, noise(size)) + publish_packet(topic, b"small"))
+            assert reader.receive().payload == b"small"
+    assert not reader.fence()
