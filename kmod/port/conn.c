@@ -331,15 +331,22 @@ static void kmqtt_conn_io_work(struct work_struct *work)
 
 void kmqtt_conn_send(struct kmqtt_conn *conn)
 {
+	bool more;
+
 	/* with a full barrier: close_work sets CLOSED, and then waits for BUSY */
 	if (test_and_set_bit(KMQTT_CONN_BUSY, &conn->flags)) {
 		kmqtt_conn_kick(conn);
 		return;
 	}
 	if (!test_bit(KMQTT_CONN_CLOSED, &conn->flags) && !kmqtt_conn_ending(conn) &&
-	    !test_bit(KMQTT_CONN_CONNECTING, &conn->flags) &&
-	    (kmqtt_conn_tx(conn) || kmqtt_conn_ending(conn)))
-		kmqtt_conn_kick(conn);
+	    !test_bit(KMQTT_CONN_CONNECTING, &conn->flags)) {
+		more = kmqtt_conn_tx(conn);
+		/* io_work does nothing for one that has failed */
+		if (test_bit(KMQTT_CONN_FAILED, &conn->flags))
+			queue_work(kmqtt_wq, &conn->close_work);
+		else if (more || kmqtt_conn_ending(conn))
+			kmqtt_conn_kick(conn);
+	}
 	clear_and_wake_up_bit(KMQTT_CONN_BUSY, &conn->flags);
 }
 

@@ -593,3 +593,23 @@ def test_a_process_may_keep_its_descriptor(space):
     client.close()
     assert ours.recv(1) == b""
     ours.close()
+
+
+def test_what_cannot_be_sent_to_is_ended(space):
+    """Whoever sends for it finds that the process has shut down this half of its socket."""
+    space.nl.do("listener-new", name="handed", anonymous=1)
+    space.nl.do("listener-new", ipv4=LOOPBACK, port=1883, anonymous=1)
+    sender = space.connect()
+    for _ in range(5):
+        with space.inside():
+            ours, theirs = tcp_pair()
+        space.nl.do("client-attach", name="handed", fd=ours.fileno())
+        client = Client(theirs).connect()
+        client.subscribe("a/b")
+        ours.shutdown(socket.SHUT_WR)
+        client.closed()
+        sender.ping()
+        sender.publish("a/b", b"x")
+        wait_until(lambda: space.listener(name="handed")["connections"] == 0)
+        client.close()
+        ours.close()
