@@ -7,6 +7,7 @@
 #include <linux/mempool.h>
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <linux/wait_bit.h>
@@ -335,7 +336,10 @@ void kmqtt_conn_send(struct kmqtt_conn *conn)
 
 	/* with a full barrier: close_work sets CLOSED, and then waits for BUSY */
 	if (test_and_set_bit(KMQTT_CONN_BUSY, &conn->flags)) {
+		/* close_work does not wait for this, but a grace period, before it is freed */
+		rcu_read_lock();
 		kmqtt_conn_kick(conn);
+		rcu_read_unlock();
 		return;
 	}
 	if (!test_bit(KMQTT_CONN_CLOSED, &conn->flags) && !kmqtt_conn_ending(conn) &&
