@@ -313,32 +313,42 @@ void kmqtt_wakes_flush(struct kmqtt_wakes *wakes)
 	}
 }
 
+/* so many, at most, are sent for */
+#define KMQTT_WAKES_FEW	2
+
 static bool kmqtt_wakes_are_few(const struct kmqtt_wakes *wakes)
 {
-	return !wakes->first || !wakes->first->wake_next || !wakes->first->wake_next->wake_next;
+	const struct kmqtt_session *s = wakes->first;
+	unsigned int n;
+
+	for (n = 0; s && n < KMQTT_WAKES_FEW; n++)
+		s = s->wake_next;
+	return !s;
 }
 
 void kmqtt_wakes_send(struct kmqtt_wakes *wakes)
 {
+	struct kmqtt_port *claimed[KMQTT_WAKES_FEW], *port;
 	struct kmqtt_session *s;
-	struct kmqtt_port *port;
+	unsigned int n = 0, i;
 
 	if (!kmqtt_wakes_are_few(wakes)) {
 		kmqtt_wakes_flush(wakes);
 		return;
 	}
+	/* to send may take long: others must not rely on us for who comes next meanwhile */
 	while ((s = kmqtt_wakes_pop(wakes))) {
 		rcu_read_lock();
 		port = rcu_dereference(s->port);
-		if (port && !(port->ops->claim && port->ops->claim(port))) {
+		if (port && port->ops->claim && port->ops->claim(port))
+			claimed[n++] = port;
+		else if (port)
 			port->ops->wake(port);
-			port = NULL;
-		}
 		rcu_read_unlock();
-		if (port)
-			port->ops->send(port);
 		kmqtt_session_put(s);
 	}
+	for (i = 0; i < n; i++)
+		claimed[i]->ops->send(claimed[i]);
 }
 
 void kmqtt_queue_space(struct kmqtt_session *s)
