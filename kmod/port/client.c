@@ -45,6 +45,9 @@ static bool kmqtt_client_claim(struct kmqtt_port *port)
 {
 	struct kmqtt_client *c = kmqtt_client_of_port(port);
 
+	/* the lock of a socket from user space may be a process's for as long as that likes */
+	if (READ_ONCE(c->x.conn.file))
+		return false;
 	return READ_ONCE(c->state) == KMQTT_CLIENT_LIVE && refcount_inc_not_zero(&c->refs);
 }
 
