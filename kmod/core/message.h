@@ -20,6 +20,7 @@
 #ifndef KMQTT_CORE_MESSAGE_H
 #define KMQTT_CORE_MESSAGE_H
 
+#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -37,9 +38,9 @@ struct kmqtt_tracker;
 
 /*
  * Longer ones are of pages of their own, each with a reference count of its own: sockets may hold
- * those of a message that is gone already.
+ * those of a message that is gone already. Where pages are large, so is what is not worth that.
  */
-#define KMQTT_MSG_UNPAGED	8192
+#define KMQTT_MSG_UNPAGED	(2 * PAGE_SIZE)
 
 /**
  * struct kmqtt_msg - a message on its way
