@@ -78,6 +78,14 @@ def unsubscribe_packet(filters, packet_id=1, *, version=5, props=None, flags=Non
     return packet(UNSUBSCRIBE, body + b"".join(string(one) for one in filters), flags)
 
 
+def turned_away(raw):
+    """Nobody is let in: raw() is a client whose end may be there before connect() returns."""
+    try:
+        raw().closed()
+    except ConnectionResetError:
+        pass
+
+
 class Client(Stream):
     """One connection, from the client's side."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from conftest import loaded, module_path
 from kmqtt_cli import cli, wait_until  # pylint: disable=unused-import
-from kmqtt_client import Client, connect_packet
+from kmqtt_client import Client, connect_packet, turned_away
 from kmqtt_nl import SPEC_KMQTT, Netlink, NlError
 from kmqtt_packet import DISCONNECT, SESSION_EXPIRY, packet, publish_packet
 from kmqtt_pairs import PAIRS, SOL_TCP, TCP_ULP, TLS_TX, tcp_pair, tls_keys, tls_pair
@@ -321,7 +321,7 @@ def test_counts(space):
     assert space.listener(name="one")["pending"] == 1
     # one too many; it may find that out while it connects
     with contextlib.suppress(ConnectionResetError):
-        space.raw().closed()
+        turned_away(space.raw)
     second.send(b"\xf0\xff\xff\xff\xff\x7f")
     second.closed()
     wait_until(lambda: space.listener(name="one")["connections"] == 1)
@@ -334,7 +334,7 @@ def test_counts(space):
 
 def test_no_connect_in_time(space):
     space.nl.do("listener-new", name="one", ipv4=LOOPBACK, port=1883, connect_timeout=1)
-    space.raw().closed()
+    turned_away(space.raw)
     assert space.listener(name="one")["timeouts"] == 1
 
 
@@ -344,12 +344,12 @@ def test_max_connections_changes(space):
     nl.do("listener-new", name="one", ipv4=LOOPBACK, port=1883, anonymous=1)
     clients = [space.connect() for _ in range(3)]
     nl.do("listener-set", name="one", max_connections=2)
-    space.raw().closed()
+    turned_away(space.raw)
     for one in clients:
         one.ping()
     clients[0].disconnect()
     wait_until(lambda: space.listener(name="one")["connections"] == 2)
-    space.raw().closed()
+    turned_away(space.raw)
     nl.do("listener-set", name="one", max_connections=3)
     space.connect().disconnect()
     assert space.listener(name="one")["refused"] == 2
