@@ -456,20 +456,24 @@ static ssize_t kmqtt_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static __poll_t kmqtt_file_poll_ring(struct kmqtt_file *f, struct kmqtt_ring *ring)
 {
 	__poll_t mask = 0;
+	bool told;
 
 again:
-	if (!READ_ONCE(f->closed))
-		kmqtt_ring_fill(ring, &f->session, &f->port,
-				READ_ONCE(f->report_drops), ring->size);
+	told = !READ_ONCE(f->closed) &&
+	       kmqtt_ring_fill(ring, &f->session, &f->port,
+			       READ_ONCE(f->report_drops), ring->size);
 	if (READ_ONCE(ring->dead))
 		mask |= EPOLLERR;
 	/* What a reader consumed before it came here counts, on every CPU. */
 	smp_mb();
 	if (kmqtt_ring_readable(ring)) {
 		mask |= EPOLLIN | EPOLLRDNORM;
-	} else if (READ_ONCE(ring->kernel->flags) == KMQTT_RING_MORE &&
-		   !READ_ONCE(f->closed)) {
-		/* another thread emptied it while this one found it full */
+	} else if (told && READ_ONCE(ring->kernel->flags) == KMQTT_RING_MORE) {
+		/*
+		 * Another thread emptied it while this one found it full. Who fills
+		 * it just now instead has been told, and wakes this one: to try again
+		 * until he is done would be for ever if he has to wait for this CPU.
+		 */
 		cond_resched();
 		goto again;
 	}
