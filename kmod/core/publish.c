@@ -381,14 +381,6 @@ static struct kmqtt_identity *kmqtt_publisher_get(const struct kmqtt_publisher *
 	return who ?: ERR_PTR(-ESTALE);
 }
 
-struct kmqtt_identity *kmqtt_session_who(struct kmqtt_session *s, const struct kmqtt_port *port)
-{
-	struct kmqtt_identity *who;
-
-	who = kmqtt_publisher_get(&(struct kmqtt_publisher) { .session = s, .port = port });
-	return IS_ERR(who) ? NULL : who;
-}
-
 /* A retained message, before anyone is told. Return: 0; -EAGAIN; -errno */
 static int kmqtt_publish_retain(const struct kmqtt_publisher *by, struct kmqtt_route *r,
 				struct kmqtt_session **blocked)

@@ -322,7 +322,8 @@ void kmqtt_wakes_send(struct kmqtt_wakes *wakes);
  *		peer's receive maximum if that is less (MQTT 5.0, 4.9)
  * @peer_quota:	the peer's receive maximum
  * @rx_qos2:	packet identifiers of QoS 2 messages that came in and wait for
- *		their PUBREL (MQTT 5.0, 4.3.3), each a value entry
+ *		their PUBREL (MQTT 5.0, 4.3.3), each a value entry; or the port
+ *		that is publishing it
  * @rx_qos2_count: how many
  * @will:	what is to be published when the peer is lost, or NULL
  * @online:	deliver QoS 0
@@ -690,14 +691,6 @@ int kmqtt_session_publish(struct kmqtt_session *session,
 			  const struct kmqtt_port *port, struct kmqtt_msg *msg,
 			  struct kmqtt_session **blocked, struct kmqtt_stream *stream);
 
-/**
- * kmqtt_session_who() - who is it that this port is there for? (atomic)
- *
- * Return: with a reference; NULL if another port has the session by now
- */
-struct kmqtt_identity *kmqtt_session_who(struct kmqtt_session *session,
-					 const struct kmqtt_port *port);
-
 /** kmqtt_identity_put() - drop a reference (atomic) */
 void kmqtt_identity_put(struct kmqtt_identity *who);
 
@@ -708,29 +701,31 @@ int kmqtt_publish_as(struct kmqtt_session *from, struct kmqtt_identity *who,
 /**
  * kmqtt_session_rx_known() - has this QoS 2 message come before? (atomic)
  *
- * Asked when it begins to come, to spare the rest; kmqtt_session_rx_qos2() decides.
+ * Asked when it begins to come, to spare the rest; kmqtt_session_rx_begin() decides.
  */
 static inline bool kmqtt_session_rx_known(struct kmqtt_session *session, u16 packet_id)
 {
-	return xa_load(&session->rx_qos2, packet_id);
+	return xa_is_value(xa_load(&session->rx_qos2, packet_id));
 }
 
 /**
- * kmqtt_session_rx_qos2() - a QoS 2 PUBLISH came in (MQTT 5.0, 4.3.3)
+ * kmqtt_session_rx_begin() - a QoS 2 PUBLISH came in (MQTT 5.0, 4.3.3)
  *
  * To be called when the whole message is there, right before it is published: if
  * a connection breaks before that, the client sends the message again on its next
  * one, which may have the session before this one's end is known, and must not be
- * told then that the message has arrived. For the same reason a port that has to
- * wait (-EAGAIN) calls kmqtt_session_rx_release() and, when it tries again, this;
- * if rx_release says -ESTALE, or publishing does, the client was told, and the
- * message has to be published without waiting, as who it came from
- * (kmqtt_session_who() before this, kmqtt_publish_as()).
- * Return: 1: new, publish it and send PUBREC; 0: seen before, send PUBREC only;
- * -ENOMEM; -ESTALE: another port has the session by now, do neither.
+ * told then that the message has arrived. For the same reason it has not arrived
+ * before kmqtt_session_rx_end(), which must follow, whatever becomes of the port.
+ * Return: 1: new, publish it; 0: seen before, send PUBREC only; -ENOMEM; -ESTALE:
+ * another port has the session by now, do neither; -EBUSY: one that had the session
+ * is publishing it, and nobody knows yet what will become of it: neither, too.
  */
-int kmqtt_session_rx_qos2(struct kmqtt_session *session,
-			  const struct kmqtt_port *port, u16 packet_id);
+int kmqtt_session_rx_begin(struct kmqtt_session *session,
+			   const struct kmqtt_port *port, u16 packet_id);
+
+/** kmqtt_session_rx_end() - @arrived: it is published: send PUBREC; or it may come again */
+void kmqtt_session_rx_end(struct kmqtt_session *session,
+			  const struct kmqtt_port *port, u16 packet_id, bool arrived);
 
 /**
  * kmqtt_session_packet_id() - a packet identifier that no delivery has, for a

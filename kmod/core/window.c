@@ -355,23 +355,39 @@ void kmqtt_session_resume(struct kmqtt_session *s, const struct kmqtt_port *port
 	kmqtt_qent_free_list(&gone);
 }
 
-int kmqtt_session_rx_qos2(struct kmqtt_session *s, const struct kmqtt_port *port,
-			  u16 packet_id)
+int kmqtt_session_rx_begin(struct kmqtt_session *s, const struct kmqtt_port *port,
+			   u16 packet_id)
 {
+	void *known;
 	int ret = 1;
 
 	spin_lock(&s->lock);
+	known = xa_load(&s->rx_qos2, packet_id);
 	if (!kmqtt_session_has_port(s, port))
 		ret = -ESTALE;
-	else if (xa_load(&s->rx_qos2, packet_id))
-		ret = 0;
-	else if (xa_is_err(xa_store(&s->rx_qos2, packet_id, xa_mk_value(1),
+	else if (known)
+		ret = xa_is_value(known) ? 0 : -EBUSY;
+	else if (xa_is_err(xa_store(&s->rx_qos2, packet_id, (void *)port,
 				    GFP_ATOMIC | __GFP_NOWARN)))
 		ret = -ENOMEM;
 	else
 		WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count + 1);
 	spin_unlock(&s->lock);
 	return ret;
+}
+
+void kmqtt_session_rx_end(struct kmqtt_session *s, const struct kmqtt_port *port,
+			  u16 packet_id, bool arrived)
+{
+	spin_lock(&s->lock);
+	/* else the session has ended, or its peer has forgotten it */
+	if (xa_load(&s->rx_qos2, packet_id) == port) {
+		/* in place of what is there: that takes no memory */
+		xa_store(&s->rx_qos2, packet_id, arrived ? xa_mk_value(1) : NULL, GFP_ATOMIC);
+		if (!arrived)
+			WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count - 1);
+	}
+	spin_unlock(&s->lock);
 }
 
 int kmqtt_session_rx_release(struct kmqtt_session *s, const struct kmqtt_port *port,
@@ -382,10 +398,12 @@ int kmqtt_session_rx_release(struct kmqtt_session *s, const struct kmqtt_port *p
 	spin_lock(&s->lock);
 	if (!kmqtt_session_has_port(s, port))
 		ret = -ESTALE;
-	else if (!xa_erase(&s->rx_qos2, packet_id))
+	else if (!kmqtt_session_rx_known(s, packet_id))
 		ret = -ENOENT;
-	else
+	if (!ret) {
+		xa_erase(&s->rx_qos2, packet_id);
 		WRITE_ONCE(s->rx_qos2_count, s->rx_qos2_count - 1);
+	}
 	spin_unlock(&s->lock);
 	return ret;
 }

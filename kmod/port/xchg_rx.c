@@ -126,31 +126,30 @@ struct kmqtt_msg *kmqtt_xchg_alloc(struct kmqtt_xchg *x, const struct kmqtt_publ
 	return NULL;
 }
 
-/* A QoS 2 message that counts as arrived. Return: 1: new; 0: not so; -errno */
-static int kmqtt_xchg_arrived(struct kmqtt_xchg *x)
-{
-	int ret = kmqtt_session_rx_qos2(x->session, x->port, x->pub.packet_id);
-
-	x->pub.known = ret >= 0;
-	return ret;
-}
-
-/* Takes it for one that did not arrive. Return: 0 or -ESTALE */
-static int kmqtt_xchg_not_arrived(struct kmqtt_xchg *x)
-{
-	x->pub.known = false;
-	return kmqtt_session_rx_release(x->session, x->port, x->pub.packet_id);
-}
-
 /* What became of it. */
-static void kmqtt_xchg_result(struct kmqtt_inpub *pub, int error)
+static void kmqtt_xchg_result(struct kmqtt_xchg *x, int error)
 {
-	if (error == -ESTALE)
+	struct kmqtt_inpub *pub = &x->pub;
+
+	if (error == -EBUSY)	/* it may come again when that is known */
+		kmqtt_conn_fail(&x->conn, EBUSY, KMQTT_RC_SERVER_BUSY);
+	if (error == -ESTALE || error == -EBUSY)
 		pub->qos = 0;	/* the connection that has the session answers */
 	else if (error == -EACCES)
 		pub->reason = KMQTT_RC_NOT_AUTHORIZED;
 	else if (error < 0)
 		pub->reason = KMQTT_RC_QUOTA_EXCEEDED;
+}
+
+/* One that goes nowhere has arrived nevertheless, and may come again. */
+static void kmqtt_xchg_arrived(struct kmqtt_xchg *x)
+{
+	int ret = kmqtt_session_rx_begin(x->session, x->port, x->pub.packet_id);
+
+	if (ret > 0)
+		kmqtt_session_rx_end(x->session, x->port, x->pub.packet_id, true);
+	else
+		kmqtt_xchg_result(x, ret);
 }
 
 /*
@@ -168,26 +167,20 @@ static bool kmqtt_xchg_unanswerable(const struct kmqtt_xchg *x)
 void kmqtt_xchg_answer(struct kmqtt_xchg *x)
 {
 	struct kmqtt_inpub *pub = &x->pub;
-	u8 reason;
+	bool v5 = x->conn.version == KMQTT_V5;
 
 	pub->msg = NULL;
-	/* one that goes nowhere has arrived nevertheless, and may come again */
-	if (pub->qos == 2 && pub->reason < 0x80 && !pub->known)
-		kmqtt_xchg_result(pub, kmqtt_xchg_arrived(x));
+	/* in 3.x what is refused for good counts as arrived too */
+	if (pub->qos == 2 && !pub->known && !kmqtt_xchg_unanswerable(x) &&
+	    (pub->reason < 0x80 || !v5))
+		kmqtt_xchg_arrived(x);
 	if (kmqtt_xchg_unanswerable(x)) {
-		if (pub->qos == 2 && pub->known)
-			kmqtt_xchg_not_arrived(x);
 		kmqtt_conn_fail(&x->conn, ENOBUFS, pub->reason);
 		return;
 	}
-	reason = x->conn.version == KMQTT_V5 ? pub->reason : 0;
-	if (pub->qos == 1) {
-		kmqtt_xchg_send_ack(x, KMQTT_PUBACK, pub->packet_id, reason);
-	} else if (pub->qos == 2) {
-		if (reason >= 0x80 && pub->known)
-			kmqtt_xchg_not_arrived(x);
-		kmqtt_xchg_send_ack(x, KMQTT_PUBREC, pub->packet_id, reason);
-	}
+	if (pub->qos)
+		kmqtt_xchg_send_ack(x, pub->qos == 1 ? KMQTT_PUBACK : KMQTT_PUBREC,
+				    pub->packet_id, v5 ? pub->reason : 0);
 }
 
 static int kmqtt_xchg_space(struct wait_queue_entry *wait, unsigned int mode, int flags,
@@ -220,37 +213,22 @@ static int kmqtt_xchg_try(struct kmqtt_xchg *x, struct kmqtt_session **blocked)
 	return kmqtt_session_publish(x->session, x->port, x->pub.msg, blocked, stream);
 }
 
-/* The message of @who: once it has arrived it is published, whoever has the session then. */
-static int kmqtt_xchg_try_once(struct kmqtt_xchg *x, struct kmqtt_identity *who,
-			       struct kmqtt_session **blocked)
-{
-	int ret = kmqtt_xchg_arrived(x);
-
-	if (ret <= 0)
-		return ret ?: -EEXIST;
-	ret = kmqtt_xchg_try(x, blocked);
-	if (ret == -EAGAIN && kmqtt_xchg_not_arrived(x) == -ESTALE) {
-		kmqtt_session_put(*blocked);
-		*blocked = NULL;
-		ret = -ESTALE;
-	}
-	/* the client is told by its new connection that it has arrived */
-	return ret == -ESTALE ? kmqtt_publish_as(x->session, who, x->pub.msg) : ret;
-}
-
-/* Return: as kmqtt_publish(), and -EEXIST, -ENOMEM, -ESTALE */
+/* Return: as kmqtt_publish(), and -EEXIST, -EBUSY, -ENOMEM, -ESTALE */
 static int kmqtt_xchg_try_qos(struct kmqtt_xchg *x, struct kmqtt_session **blocked)
 {
-	struct kmqtt_identity *who;
+	u16 packet_id = x->pub.packet_id;
 	int ret;
 
 	if (x->pub.qos < 2)
 		return kmqtt_xchg_try(x, blocked);
-	who = kmqtt_session_who(x->session, x->port);
-	if (!who)
-		return -ESTALE;
-	ret = kmqtt_xchg_try_once(x, who, blocked);
-	kmqtt_identity_put(who);
+	ret = kmqtt_session_rx_begin(x->session, x->port, packet_id);
+	x->pub.known = !ret;
+	if (ret <= 0)
+		return ret ?: -EEXIST;
+	ret = kmqtt_xchg_try(x, blocked);
+	x->pub.known = ret >= 0;
+	/* as long as this was open, nobody has told the client that it has arrived */
+	kmqtt_session_rx_end(x->session, x->port, packet_id, ret >= 0);
 	return ret;
 }
 
@@ -271,7 +249,7 @@ int kmqtt_xchg_publish(struct kmqtt_xchg *x)
 	if (ret == -EAGAIN)
 		return ret;
 	if (ret < 0 && ret != -EEXIST)
-		kmqtt_xchg_result(&x->pub, ret);
+		kmqtt_xchg_result(x, ret);
 	else if (!ret && x->server)
 		x->pub.reason = KMQTT_RC_NO_MATCHING_SUBSCRIBERS;
 	return 0;

@@ -425,8 +425,8 @@ static void session_of_another_user(struct kunit *test)
 }
 
 /*
- * A QoS 2 message has arrived, and then another user's client takes the session: it
- * will not come again, so it is published, and not as that one's.
+ * A QoS 2 message is about to be published, and then another user's client takes the
+ * session: it is not published as that one's, and has not arrived.
  */
 static void arrived_before_another_user(struct kunit *test)
 {
@@ -439,26 +439,22 @@ static void arrived_before_another_user(struct kunit *test)
 	struct kmqtt_peer *old = kmqtt_peer_alloc(test), *new = kmqtt_peer_alloc(test);
 	struct kmqtt_peer *reader = local(test, "reader");
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "a/1", "x", 2, true);
-	struct kmqtt_identity *who;
 
 	kmqtt_peer_subscribe(test, reader, "a/#", 2, 0);
 	deny_name(test, KMQTT_ACL_WRITE, "a/#", KMQTT_ACL_USER, "two");
 	old->user = "one";
 	new->user = "two";
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, old, &params), 0);
-	who = kmqtt_session_who(old->s, &old->port);
-	KUNIT_ASSERT_NOT_NULL(test, who);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(old->s, &old->port, 7), 1);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_begin(old->s, &old->port, 7), 1);
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_try(test, new, &params), 0);
-	KUNIT_EXPECT_NULL(test, kmqtt_session_who(old->s, &old->port));
 	KUNIT_EXPECT_EQ(test, kmqtt_session_publish(old->s, &old->port, msg, NULL, NULL),
 			-ESTALE);
+	kmqtt_session_rx_end(old->s, &old->port, 7, false);
 	kmqtt_peer_expect_none(test, reader);
-	KUNIT_EXPECT_EQ(test, kmqtt_publish_as(old->s, who, msg), 1);
-	kmqtt_peer_expect(test, reader, "x");
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_begin(new->s, &new->port, 7), 1);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_publish(new->s, &new->port, msg, NULL, NULL),
 			-EACCES);
-	kmqtt_identity_put(who);
+	kmqtt_session_rx_end(new->s, &new->port, 7, false);
 	kmqtt_msg_put(msg);
 }
 

@@ -21,6 +21,16 @@ static struct kmqtt_peer *client(struct kunit *test, u16 quota)
 	return peer;
 }
 
+/* A QoS 2 message comes in, and is published if it is new. */
+static int arrive(struct kmqtt_session *s, const struct kmqtt_port *port, u16 packet_id)
+{
+	int ret = kmqtt_session_rx_begin(s, port, packet_id);
+
+	if (ret > 0)
+		kmqtt_session_rx_end(s, port, packet_id, true);
+	return ret;
+}
+
 static void publish(struct kunit *test, const char *payload, u8 qos)
 {
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_publish(test, NULL, "t", payload, qos), 1);
@@ -253,10 +263,10 @@ static void resume_starts_anew(struct kunit *test)
 	id = take(test, peer, "2", false);
 	take(test, peer, "3", false);
 	kmqtt_session_pubrec(peer->s, &peer->port, id, 0);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 7), 1);
+	KUNIT_EXPECT_EQ(test, arrive(peer->s, &peer->port, 7), 1);
 
 	kmqtt_session_resume(peer->s, &peer->port, 3, false);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 7), 1);
+	KUNIT_EXPECT_EQ(test, arrive(peer->s, &peer->port, 7), 1);
 	take(test, peer, "1", false);
 	take(test, peer, "3", false);
 	take(test, peer, "4", false);
@@ -421,18 +431,53 @@ static void qos2_in(struct kunit *test)
 {
 	struct kmqtt_peer *peer = client(test, 1);
 
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 1), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 65535), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 1), 0);
+	KUNIT_EXPECT_EQ(test, arrive(peer->s, &peer->port, 1), 1);
+	KUNIT_EXPECT_EQ(test, arrive(peer->s, &peer->port, 65535), 1);
+	KUNIT_EXPECT_EQ(test, arrive(peer->s, &peer->port, 1), 0);
 	kmqtt_session_resume(peer->s, &peer->port, 1, true);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 1), 0);
+	KUNIT_EXPECT_EQ(test, arrive(peer->s, &peer->port, 1), 0);
 	KUNIT_EXPECT_EQ(test, peer->s->rx_qos2_count, 2);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(peer->s, &peer->port, 1), 0);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(peer->s, &peer->port, 1), -ENOENT);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(peer->s, &peer->port, 1), 1);
+	KUNIT_EXPECT_EQ(test, arrive(peer->s, &peer->port, 1), 1);
 	KUNIT_EXPECT_EQ(test, peer->s->rx_qos2_count, 2);
 	kmqtt_session_resume(peer->s, &peer->port, 1, false);
 	KUNIT_EXPECT_EQ(test, peer->s->rx_qos2_count, 0);
+}
+
+/*
+ * The connection that publishes a message has lost the session: until it is known what
+ * becomes of it, the client is not told that it has arrived, and it is not published twice.
+ */
+static void qos2_in_while_taken_over(struct kunit *test)
+{
+	struct kmqtt_peer *old = client(test, 1), *new;
+	struct kmqtt_session *s = old->s;
+
+	/* it is refused, or has to wait: it may come again */
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_begin(s, &old->port, 1), 1);
+	new = client(test, 1);
+	KUNIT_ASSERT_PTR_EQ(test, new->s, s);
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_rx_known(s, 1));
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_begin(s, &new->port, 1), -EBUSY);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(s, &new->port, 1), -ENOENT);
+	kmqtt_session_rx_end(s, &old->port, 1, false);
+	KUNIT_EXPECT_EQ(test, s->rx_qos2_count, 0);
+
+	/* it is published */
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_begin(s, &new->port, 1), 1);
+	old = new;
+	new = client(test, 1);
+	kmqtt_session_rx_end(s, &old->port, 1, true);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_begin(s, &new->port, 1), 0);
+	KUNIT_EXPECT_EQ(test, s->rx_qos2_count, 1);
+
+	/* what is another's, or is there no more, stays as it is */
+	kmqtt_session_rx_end(s, &old->port, 1, false);
+	kmqtt_session_rx_end(s, &old->port, 2, true);
+	KUNIT_EXPECT_TRUE(test, kmqtt_session_rx_known(s, 1));
+	KUNIT_EXPECT_FALSE(test, kmqtt_session_rx_known(s, 2));
+	KUNIT_EXPECT_EQ(test, s->rx_qos2_count, 1);
 }
 
 /* A local process that acknowledges by itself, and dies in between. */
@@ -508,7 +553,7 @@ static void late_port_does_nothing(struct kunit *test)
 	publish(test, "5", 1);
 	take_some(test, old, d, 4);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(old->s, &old->port, d[2].packet_id, 0), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(old->s, &old->port, 7), 1);
+	KUNIT_EXPECT_EQ(test, arrive(old->s, &old->port, 7), 1);
 	new = client(test, 10);
 	s = new->s;
 	KUNIT_ASSERT_PTR_EQ(test, s, old->s);
@@ -521,7 +566,7 @@ static void late_port_does_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kmqtt_session_puback(s, &old->port, d[0].packet_id, 0), -ESTALE);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(s, &old->port, d[1].packet_id, 0), -ESTALE);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(s, &old->port, d[2].packet_id, 0), -ESTALE);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(s, &old->port, 8), -ESTALE);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_begin(s, &old->port, 8), -ESTALE);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_release(s, &old->port, 7), -ESTALE);
 	kmqtt_session_resume(s, &old->port, 1, false);
 	kmqtt_session_set_online(s, &old->port, false);
@@ -540,7 +585,7 @@ static void late_port_does_nothing(struct kunit *test)
 	take(test, new, "4", true);
 	take(test, new, "5", false);
 	KUNIT_EXPECT_EQ(test, kmqtt_session_pubrec(s, &new->port, d[1].packet_id, 0), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_rx_qos2(s, &new->port, 7), 0);
+	KUNIT_EXPECT_EQ(test, arrive(s, &new->port, 7), 0);
 	for (i = 1; i < 3; i++)
 		KUNIT_EXPECT_EQ(test, kmqtt_session_pubcomp(s, &new->port, d[i].packet_id, 0), 0);
 }
@@ -604,6 +649,7 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(forget_with_manual_acknowledgement),
 	KUNIT_CASE(tune_keeps_the_receive_maximum),
 	KUNIT_CASE(qos2_in),
+	KUNIT_CASE(qos2_in_while_taken_over),
 	KUNIT_CASE(manual_acknowledgement),
 	KUNIT_CASE(late_port_does_nothing),
 	KUNIT_CASE(late_port_before_resume),
