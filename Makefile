@@ -60,6 +60,10 @@ profile:
 fuzz:
 	$(MAKE) -C tests/fuzz run
 
+# The short form is part of make check.
+proofs:
+	$(MAKE) -C tests/proofs full
+
 clean:
 	test -z "$(KDIR)" || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 	rm -rf build
@@ -75,8 +79,9 @@ help:
 	@echo 'make bench      speed and memory, in a virtual machine (ICOUNT=1: in instructions; BROKER=)'
 	@echo 'make profile    where the instructions of a case of the bench go (LOAD=, words of kmqtt bench)'
 	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
+	@echo 'make proofs     all cases of what is finite, and the models of what is concurrent, at length'
 	@echo 'make generate   what is made from uapi/kmqtt.yaml'
 	@echo 'make setup      only the packages that make check and make demo need'
 	@echo 'make clean      all that was built (kernels stay in $${KMQTT_CACHE:-~/.cache/kmqtt})'
 
-.PHONY: all module user setup load unload install demo check generate bench profile fuzz clean help
+.PHONY: all module user setup load unload install demo check generate bench profile fuzz proofs clean help
