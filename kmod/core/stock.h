@@ -10,9 +10,12 @@
 #ifndef KMQTT_CORE_STOCK_H
 #define KMQTT_CORE_STOCK_H
 
+/* A local lock of PREEMPT_RT is a spin lock, whose header it does not include. */
+#include <linux/spinlock.h>
 #include <linux/local_lock.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 /* Objects of one CPU. */
