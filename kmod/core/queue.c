@@ -20,6 +20,7 @@
 #include "proto/proto.h"
 
 static struct kmqtt_stock kmqtt_qent_stock;
+static mempool_t *kmqtt_qent_reserve;
 
 static void kmqtt_qent_construct(void *p)
 {
@@ -35,6 +36,10 @@ int kmqtt_queue_init(void)
 				   kmem_cache_create("kmqtt_qent", sizeof(struct kmqtt_qent),
 						     0, 0, kmqtt_qent_construct));
 
+	if (!err) {
+		kmqtt_qent_reserve = kmqtt_reserve_new(kmqtt_qent_stock.cache, KMQTT_QENT_RESERVE);
+		err = kmqtt_qent_reserve ? 0 : -ENOMEM;
+	}
 	if (err)
 		kmqtt_stock_exit(&kmqtt_qent_stock);
 	return err;
@@ -42,6 +47,7 @@ int kmqtt_queue_init(void)
 
 void kmqtt_queue_exit(void)
 {
+	mempool_destroy(kmqtt_qent_reserve);
 	kmqtt_stock_exit(&kmqtt_qent_stock);
 }
 
@@ -60,6 +66,8 @@ void kmqtt_qent_free(struct kmqtt_qent *ent)
 	kmqtt_group_put(ent->group);
 	if (ent->accounted)
 		kmem_cache_free(kmqtt_qent_stock.cache, ent);
+	else if (unlikely(READ_ONCE(kmqtt_qent_reserve->curr_nr) < KMQTT_QENT_RESERVE))
+		mempool_free(ent, kmqtt_qent_reserve);
 	else
 		kmqtt_stock_put(&kmqtt_qent_stock, ent);
 }
@@ -83,13 +91,13 @@ static bool kmqtt_qent_tracked(const struct kmqtt_session *s,
 /*
  * The process that will read it pays for the entry. GFP_ATOMIC for what was
  * promised to arrive, GFP_NOWAIT for the rest: a publisher never waits for
- * memory that a subscriber holds.
+ * memory that a subscriber holds. When even that fails, there is a reserve for
+ * what was promised; a process that has used up its own memory does not come
+ * here, as it is charged in any case for what is GFP_ATOMIC.
  */
-struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s, struct kmqtt_msg *msg,
-				  const struct kmqtt_push *how)
+static struct kmqtt_qent *kmqtt_qent_alloc(struct mem_cgroup *memcg, bool promised)
 {
-	gfp_t gfp = (how->qos ? GFP_ATOMIC : GFP_NOWAIT) | __GFP_NOWARN;
-	struct mem_cgroup *memcg = READ_ONCE(s->memcg);
+	gfp_t gfp = (promised ? GFP_ATOMIC : GFP_NOWAIT) | __GFP_NOWARN;
 	struct mem_cgroup *old;
 	struct kmqtt_qent *ent;
 
@@ -102,6 +110,21 @@ struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s, struct kmqtt_msg *msg
 		if (!ent)
 			ent = kmem_cache_alloc(kmqtt_qent_stock.cache, gfp);
 	}
+	if (ent) {
+		ent->accounted = memcg;
+	} else if (promised) {
+		ent = mempool_alloc(kmqtt_qent_reserve, gfp);
+		if (ent)
+			ent->accounted = false;
+	}
+	return ent;
+}
+
+struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s, struct kmqtt_msg *msg,
+				  const struct kmqtt_push *how)
+{
+	struct kmqtt_qent *ent = kmqtt_qent_alloc(READ_ONCE(s->memcg), how->qos);
+
 	if (!ent) {
 		/* it is lost as if it had not fitted: whoever waits must know */
 		if (kmqtt_qent_tracked(s, msg, how)) {
@@ -110,7 +133,6 @@ struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s, struct kmqtt_msg *msg
 		}
 		return NULL;
 	}
-	ent->accounted = memcg;
 	ent->msg = kmqtt_msg_get(msg);
 	ent->more_ids = how->more_ids;
 	if (ent->more_ids)

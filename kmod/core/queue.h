@@ -115,6 +115,9 @@ void kmqtt_queue_exit(void);
 bool kmqtt_queue_push(struct kmqtt_session *session, struct kmqtt_msg *msg,
 		      const struct kmqtt_push *how);
 
+/** KMQTT_QENT_RESERVE - entries for what is promised to arrive when there is no memory */
+#define KMQTT_QENT_RESERVE	64
+
 /**
  * kmqtt_qent_new() - an entry for a message of this session, which is in no list
  *

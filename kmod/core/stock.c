@@ -35,3 +35,18 @@ void kmqtt_stock_exit(struct kmqtt_stock *stock)
 	kmem_cache_destroy(stock->cache);
 	stock->cache = NULL;
 }
+
+static void *kmqtt_reserve_alloc(gfp_t gfp, void *cache)
+{
+	return kmem_cache_alloc(cache, gfp);
+}
+
+static void kmqtt_reserve_free(void *object, void *cache)
+{
+	kmem_cache_free(cache, object);
+}
+
+mempool_t *kmqtt_reserve_new(struct kmem_cache *cache, int count)
+{
+	return mempool_create(count, kmqtt_reserve_alloc, kmqtt_reserve_free, cache);
+}

@@ -13,6 +13,7 @@
 /* A local lock of PREEMPT_RT is a spin lock, whose header it does not include. */
 #include <linux/spinlock.h>
 #include <linux/local_lock.h>
+#include <linux/mempool.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -48,6 +49,16 @@ int kmqtt_stock_init(struct kmqtt_stock *stock, struct kmem_cache *cache);
 
 /** kmqtt_stock_exit() - frees all that is in it, and the cache; nobody uses it any more */
 void kmqtt_stock_exit(struct kmqtt_stock *stock);
+
+/**
+ * kmqtt_reserve_new() - objects for when there is no memory for one
+ * @cache:	their cache, which may have a constructor, as that of
+ *		mempool_create_slab_pool() may not
+ * @count:	how many
+ *
+ * Return: it, for mempool_alloc(), mempool_free() and mempool_destroy(); NULL
+ */
+mempool_t *kmqtt_reserve_new(struct kmem_cache *cache, int count);
 
 /** kmqtt_stock_open() - may it be used here? */
 static inline bool kmqtt_stock_open(void)

@@ -17,6 +17,7 @@
 
 #include "compat.h"
 #include "core/broker.h"
+#include "core/stock.h"
 #include "port/conn.h"
 #include "port/net.h"
 
@@ -490,7 +491,7 @@ int kmqtt_conn_init(void)
 						0, 0, kmqtt_buffer_construct);
 	if (!kmqtt_scratch_cache)
 		return ret;
-	kmqtt_scratch_pool = mempool_create_slab_pool(1, kmqtt_scratch_cache);
+	kmqtt_scratch_pool = kmqtt_reserve_new(kmqtt_scratch_cache, 1);
 	if (!kmqtt_scratch_pool)
 		goto err_cache;
 	kmqtt_tx_cache = kmem_cache_create("kmqtt_tx", sizeof(struct kmqtt_tx), 0, 0,

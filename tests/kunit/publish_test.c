@@ -2,6 +2,7 @@
 /* The way of a message: rules, retained store, match, queues (MQTT 5.0, 3.3.1.3, 3.3.4). */
 #include <linux/slab.h>
 
+#include "core/queue.h"
 #include "core/tracker.h"
 #include "proto/proto.h"
 #include "tests/kunit/fixture.h"
@@ -591,19 +592,27 @@ static void tracker_hears_of_drops(struct kunit *test)
 	kmqtt_tracker_put(t);
 }
 
-/* No memory for the queue is a loss as any other: it must not pass for a success. */
+/*
+ * What is promised has a reserve. When that is used up, no memory for the queue is a loss as any
+ * other: it must not pass for a success.
+ */
 static void tracker_hears_of_no_memory(struct kunit *test)
 {
 	struct kmqtt_peer *up = kmqtt_peer_new(test, "up", KMQTT_KIND_UPLINK);
 	struct kmqtt_tracker *t = kmqtt_tracker_new(GFP_KERNEL);
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "x", 1, false);
+	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	kmqtt_peer_subscribe(test, up, "t", 1, 0);
+	kmqtt_kunit_fail_entries = UINT_MAX;
+	for (i = 0; i < KMQTT_QENT_RESERVE; i++)
+		KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
+	KUNIT_EXPECT_EQ(test, up->s->queued, KMQTT_QENT_RESERVE);
+	KUNIT_EXPECT_EQ(test, up->s->dropped_messages, 0);
 	msg->tracker = kmqtt_tracker_get(t);
-	kmqtt_kunit_fail_entries = 1;
 	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_kunit_fail_entries, 0);
+	kmqtt_kunit_fail_entries = 0;
 	kmqtt_msg_put(msg);
 	KUNIT_EXPECT_EQ(test, up->s->dropped_messages, 1);
 	KUNIT_EXPECT_TRUE(test, kmqtt_tracker_idle(t));
