@@ -248,7 +248,8 @@ static int kmqtt_listener_open(struct kmqtt_listener *l, const char **why)
 	ret = sock_create_kern(l->kn->broker.net, l->addr.ss_family, SOCK_STREAM,
 			       IPPROTO_TCP, &sock);
 	if (ret) {
-		*why = "there is no such address family";
+		if (ret == -EAFNOSUPPORT)
+			*why = "there is no such address family";
 		return ret;
 	}
 	ret = kmqtt_listener_bind(l, sock, why);
