@@ -47,6 +47,13 @@ demo:
 check:
 	tests/check
 
+# The whole suite in kernels that look for mistakes, and in those of PREEMPT_RT: hours.
+debug kcsan rt:
+	tests/check setup user $@_all
+
+faults:
+	tests/check setup user $@
+
 # Made again from uapi/kmqtt.yaml: the netlink policies and the header of user space.
 generate:
 	tests/generate
@@ -76,6 +83,9 @@ help:
 	@echo 'make install    module, programs, library, headers, man pages, udev rule (DESTDIR=, PREFIX=)'
 	@echo 'make demo       a broker, clients and local processes, here or in a virtual machine'
 	@echo 'make check      all tests; installs the packages they need (root)'
+	@echo 'make debug      all system tests in a kernel with KASAN, lockdep, kmemleak and others: hours'
+	@echo 'make kcsan      likewise, in one that looks for data races; make rt: in PREEMPT_RT kernels'
+	@echo 'make faults     every system call with its first allocation failing, its second, ...'
 	@echo 'make bench      speed and memory, in a virtual machine (ICOUNT=1: in instructions; BROKER=)'
 	@echo 'make profile    where the instructions of a case of the bench go (LOAD=, words of kmqtt bench)'
 	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
@@ -84,4 +94,5 @@ help:
 	@echo 'make setup      only the packages that make check and make demo need'
 	@echo 'make clean      all that was built (kernels stay in $${KMQTT_CACHE:-~/.cache/kmqtt})'
 
-.PHONY: all module user setup load unload install demo check generate bench profile fuzz proofs clean help
+.PHONY: all module user setup load unload install demo check generate bench profile fuzz \
+	proofs debug kcsan rt faults clean help
