@@ -49,6 +49,7 @@
  *	ENOMEM		no memory; a ring: RLIMIT_MEMLOCK
  *	ENOSPC		too many subscriptions; open: too many sessions
  *	ENOTTY		no such ioctl
+ *	EOPNOTSUPP	a ring: this machine cannot store 64 bits at once (ARMv5, MIPS32)
  *	EPERM		mmap: to write or to execute what may only be read
  *	EPROTO		the uplink's broker refused the publish that waits; fsync: it
  *			refused one since the last fsync

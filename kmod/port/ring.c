@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The mmap ring of a file of /dev/kmqtt. */
+#include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -17,6 +18,21 @@
 
 /* deliveries taken at a time */
 #define KMQTT_RING_BATCH	8
+
+/*
+ * Positions are of 64 bits for every program, and shared with one. Read or
+ * written in halves they would make no sense once in 4 GiB, so that a machine of
+ * 32 bits must be told, too.
+ */
+static u64 kmqtt_ring_load(const __u64 *pos)
+{
+	return atomic64_read_acquire((const atomic64_t *)pos);
+}
+
+static void kmqtt_ring_store(__u64 *pos, u64 value)
+{
+	atomic64_set_release((atomic64_t *)pos, value);
+}
 
 static unsigned int kmqtt_ring_own_pages(const struct kmqtt_ring *ring)
 {
@@ -55,6 +71,9 @@ struct kmqtt_ring *kmqtt_ring_new(u64 size)
 	void *map;
 	int err;
 
+	/* There 64 bits are stored in halves, which no lock of ours hides from a program. */
+	if (IS_ENABLED(CONFIG_GENERIC_ATOMIC64))
+		return ERR_PTR(-EOPNOTSUPP);
 	if (size < PAGE_SIZE || size > KMQTT_RING_SIZE_MAX || !is_power_of_2(size))
 		return ERR_PTR(-EINVAL);
 	count = KMQTT_RING_HEAD_PAGES + 2 * (size >> PAGE_SHIFT);
@@ -133,7 +152,7 @@ int kmqtt_ring_mmap(struct kmqtt_ring *ring, struct vm_area_struct *vma)
 static bool kmqtt_ring_room(struct kmqtt_ring *ring, size_t *room)
 {
 	/* Pairs with the reader's store_release: it is done with those records. */
-	u64 consumer = smp_load_acquire(&ring->user->consumer);
+	u64 consumer = kmqtt_ring_load(&ring->user->consumer);
 
 	if (consumer - ring->consumer > ring->producer - ring->consumer ||
 	    consumer % KMQTT_RECORD_ALIGN)
@@ -177,7 +196,7 @@ static void kmqtt_ring_put(struct kmqtt_ring *ring, struct kmqtt_session *sessio
 		ring->producer += len;
 	}
 	/* Pairs with the reader's load_acquire: it sees the records. */
-	smp_store_release(&ring->kernel->producer, ring->producer);
+	kmqtt_ring_store(&ring->kernel->producer, ring->producer);
 }
 
 /* A message that is longer than the whole ring can never go there. */
@@ -213,7 +232,7 @@ static void kmqtt_ring_put_drops(struct kmqtt_ring *ring, size_t *room)
 	*room -= len;
 	ring->producer += len;
 	/* Pairs with the reader's load_acquire: it sees the record. */
-	smp_store_release(&ring->kernel->producer, ring->producer);
+	kmqtt_ring_store(&ring->kernel->producer, ring->producer);
 }
 
 /*
@@ -278,8 +297,8 @@ bool kmqtt_ring_fill(struct kmqtt_ring *ring,
 			while (kmqtt_ring_fill_batch(ring, s, port, report,
 						     &budget, &flags))
 				;
-		WRITE_ONCE(ring->kernel->dropped,
-			   READ_ONCE(s->dropped_messages));
+		kmqtt_ring_store(&ring->kernel->dropped,
+				 READ_ONCE(s->dropped_messages));
 		WRITE_ONCE(ring->kernel->flags, flags);
 		/*
 		 * With a flag up the reader is to call poll(), which fills
@@ -294,5 +313,6 @@ bool kmqtt_ring_fill(struct kmqtt_ring *ring,
 
 bool kmqtt_ring_readable(const struct kmqtt_ring *ring)
 {
-	return READ_ONCE(ring->kernel->producer) != READ_ONCE(ring->user->consumer);
+	return kmqtt_ring_load(&ring->kernel->producer) !=
+	       kmqtt_ring_load(&ring->user->consumer);
 }

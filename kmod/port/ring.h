@@ -65,7 +65,8 @@ struct kmqtt_ring {
  *
  * Pages are charged to the caller's memory cgroup and count against his
  * RLIMIT_MEMLOCK. Process context, may sleep.
- * Return: the ring; ERR_PTR(-EINVAL) a size that is not allowed, -ENOMEM.
+ * Return: the ring; ERR_PTR(-EINVAL) a size that is not allowed, -ENOMEM,
+ * -EOPNOTSUPP if the machine cannot store 64 bits at once.
  */
 struct kmqtt_ring *kmqtt_ring_new(u64 size);
 

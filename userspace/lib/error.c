@@ -22,6 +22,7 @@ static const struct {
 	{ ENOLINK, "no uplink carries this topic" },
 	{ ENOSPC, "too many subscriptions" },
 	{ ENXIO, "the kmqtt module is not loaded" },
+	{ EOPNOTSUPP, "this machine cannot have a ring" },
 	{ EPROTO, "the uplink's broker refused the message" },
 	{ ESHUTDOWN, "the session was taken over by another process, or killed" },
 	{ ETIMEDOUT, "not acknowledged in time; it stays queued" },

@@ -287,7 +287,8 @@ const char *kmqtt_message_user(const struct kmqtt_message *msg,
  *
  * kmqtt_receive() then takes messages from there; kmqtt_read() gets EBUSY.
  *
- * Return: 0, or -1 with errno: EBUSY if it has a ring, EINVAL for the size.
+ * Return: 0, or -1 with errno: EBUSY if it has a ring, EINVAL for the size,
+ * EOPNOTSUPP on a machine that cannot have one.
  */
 int kmqtt_ring_open(struct kmqtt *k, size_t size);
 
