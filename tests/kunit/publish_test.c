@@ -3,6 +3,7 @@
 #include <linux/slab.h>
 
 #include "core/queue.h"
+#include "core/stock.h"
 #include "core/tracker.h"
 #include "proto/proto.h"
 #include "tests/kunit/fixture.h"
@@ -601,10 +602,17 @@ static void tracker_hears_of_no_memory(struct kunit *test)
 	struct kmqtt_peer *up = kmqtt_peer_new(test, "up", KMQTT_KIND_UPLINK);
 	struct kmqtt_tracker *t = kmqtt_tracker_new(GFP_KERNEL);
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "x", 1, false);
+	struct kmqtt_peer *other = kmqtt_peer_new(test, "other", KMQTT_KIND_LOCAL);
+	struct kmqtt_msg *first = kmqtt_kunit_msg(test, "first", "x", 1, false);
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	kmqtt_peer_subscribe(test, up, "t", 1, 0);
+	kmqtt_peer_subscribe(test, other, "first", 1, 0);
+	/* what this CPU has at hand is used first, and then the reserve */
+	migrate_disable();
+	for (i = 0; i < KMQTT_STOCK_MAX; i++)
+		kmqtt_publish(NULL, first, NULL);
 	kmqtt_kunit_fail_entries = UINT_MAX;
 	for (i = 0; i < KMQTT_QENT_RESERVE; i++)
 		KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
@@ -613,6 +621,8 @@ static void tracker_hears_of_no_memory(struct kunit *test)
 	msg->tracker = kmqtt_tracker_get(t);
 	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
 	kmqtt_kunit_fail_entries = 0;
+	migrate_enable();
+	kmqtt_msg_put(first);
 	kmqtt_msg_put(msg);
 	KUNIT_EXPECT_EQ(test, up->s->dropped_messages, 1);
 	KUNIT_EXPECT_TRUE(test, kmqtt_tracker_idle(t));

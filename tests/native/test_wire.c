@@ -34,7 +34,7 @@ static void test_varint_table(void)
 
 		ok(used == (int)b.len && val == varints[i].val, "varint: %s is %u",
 		   varints[i].bytes, varints[i].val);
-		ok(end - out == b.len && !memcmp(out, b.data, b.len) &&
+		ok((u32)(end - out) == b.len && !memcmp(out, b.data, b.len) &&
 		   kmqtt_varint_size(varints[i].val) == b.len, "varint: %u is %s", varints[i].val,
 		   varints[i].bytes);
 		for (u32 cut = 0; cut < b.len; cut++) {
@@ -67,7 +67,7 @@ static void test_varint_all(void)
 		u8 *end = kmqtt_varint_encode(buf, val);
 
 		wrong += kmqtt_varint_decode(buf, sizeof(buf), &back) != end - buf || back != val ||
-			 kmqtt_varint_size(val) != end - buf;
+			 kmqtt_varint_size(val) != (u32)(end - buf);
 		if (val > 1U << 17)
 			step = 251;
 	}
