@@ -16,10 +16,17 @@ packages=(
 	libmosquitto-dev openssl procps strace gnuplot-nox libdbus-1-dev dbus-daemon
 	# to meet others: clients, a broker, a dissector
 	dpkg-dev libpaho-mqtt-dev python3-paho-mqtt python3-psutil rabbitmq-server tshark
+	# for other machines: what the compilers of tests/machines/fetch call and link with, emulators
+	qemu-system-arm qemu-user
+	binutils-aarch64-linux-gnu cpp-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-s1-arm64-cross
+	binutils-arm-linux-gnueabihf cpp-arm-linux-gnueabihf libc6-dev-armhf-cross libgcc-s1-armhf-cross
+	binutils-s390x-linux-gnu cpp-s390x-linux-gnu libc6-dev-s390x-cross libgcc-s1-s390x-cross
 )
 # Node.js, in whatever package it is; Debian's npm depends on its own.
 [ -n "$(command -v node)" ] || packages+=(nodejs)
 [ -n "$(command -v npm)" ] || packages+=(npm)
+# A package of its own, or one among others.
+[ -n "$(command -v qemu-system-s390x)" ] || packages+=(qemu-system-s390x)
 
 missing=()
 for package in "${packages[@]}"; do
