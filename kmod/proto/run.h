@@ -57,7 +57,7 @@ u32 kmqtt_run_scan(const u8 *p, size_t left, u8 version, u32 max_packet, struct 
  */
 static inline bool kmqtt_run_is_one(const u8 *p, size_t left)
 {
-	return p[1] + 2 >= left;	/* a longer Remaining Length is over 127 here */
+	return (size_t)p[1] + 2 >= left;	/* a longer Remaining Length is over 127 here */
 }
 
 /**

@@ -46,6 +46,9 @@ static void test_table(void)
 
 		ok(n == runs[i].count && run.count == n && run.len == runs[i].len, "run: %s",
 		   runs[i].what);
+		/* what is seen quickly is true, but for two that are longer than is worth it */
+		ok(!(b.len >= 2 && kmqtt_run_is_one(b.data, b.len) && n > 1), "run: %s: one?",
+		   runs[i].what);
 		bytes_free(&b);
 	}
 }
@@ -60,6 +63,8 @@ static void test_limit(void)
 	ok(kmqtt_run_scan(b.data, b.len, 4, 6, &run) == 1 && run.longest == 6 && run.bytes == 2,
 	   "run: one that is too large ends it");
 	ok(!kmqtt_run_scan(b.data, b.len, 4, 5, &run), "run: one that is too large is none");
+	ok(!kmqtt_run_is_one(b.data, b.len) && !kmqtt_run_is_one(b.data, 7), "run: there is more");
+	ok(kmqtt_run_is_one(b.data, 6) && kmqtt_run_is_one(b.data, 3), "run: there is but one");
 	bytes_free(&b);
 }
 
