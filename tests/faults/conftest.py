@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the system tests have, in a kernel that lets memory and copies fail (6.1-debug)."""
 
-import importlib.util
 import os
 import sys
 
@@ -11,19 +10,13 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 SYSTEM = os.path.join(os.path.dirname(HERE), "system")
 sys.path[:0] = [HERE, SYSTEM]
 
-# Its fixtures become ours: the module, loaded for all tests, and the kernel's log after each.
-SPEC = importlib.util.spec_from_file_location("system_conftest",
-                                              os.path.join(SYSTEM, "conftest.py"))
-SYSTEM_CONFTEST = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(SYSTEM_CONFTEST)
-for name in ("pytest_configure", "pytest_runtest_logreport", "module", "kernel_log", "topic",
-             "device", "netlink", "nl"):
-    globals()[name] = getattr(SYSTEM_CONFTEST, name)
-
 import kmqtt_faults  # pylint: disable=wrong-import-position
 import kmqtt_nl  # pylint: disable=wrong-import-position
+import kmqtt_shared  # pylint: disable=wrong-import-position
 from kmqtt_server import (  # pylint: disable=wrong-import-position,unused-import
     broker, brokers, ident)
+
+globals().update(kmqtt_shared.of_the_system_tests())
 
 
 @pytest.fixture(scope="session", autouse=True)

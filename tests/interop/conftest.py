@@ -2,7 +2,6 @@
 """What the system tests have, and a capture of all that goes over the network."""
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -20,20 +19,14 @@ sys.path[:0] = [HERE, SYSTEM]
 CAPTURES = os.path.join(os.environ.get("KMQTT_VM_OUT", "/tmp"), "captures")
 os.environ["KMQTT_CAPTURES"] = CAPTURES
 
-# Its fixtures become ours: the module, loaded for all tests, and the kernel's log after each.
-SPEC = importlib.util.spec_from_file_location("system_conftest",
-                                              os.path.join(SYSTEM, "conftest.py"))
-SYSTEM_CONFTEST = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(SYSTEM_CONFTEST)
-for name in ("pytest_configure", "pytest_runtest_logreport", "module", "kernel_log", "topic",
-             "device", "netlink", "nl"):
-    globals()[name] = getattr(SYSTEM_CONFTEST, name)
-
 import kmqtt_nl  # pylint: disable=wrong-import-position
+import kmqtt_shared  # pylint: disable=wrong-import-position
 from agents import VERSIONS, Agent  # pylint: disable=wrong-import-position
 from kmqtt_broker import wait_for  # pylint: disable=wrong-import-position
 from kmqtt_server import (  # pylint: disable=wrong-import-position,unused-import
     KmqttServer, broker, by_settings, ident)
+
+globals().update(kmqtt_shared.of_the_system_tests())
 
 
 def pytest_sessionstart():
