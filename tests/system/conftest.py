@@ -52,6 +52,13 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=others)
 
 
+def pytest_runtest_logstart(nodeid):
+    """What runs, for tests/vm/run, should the machine hang or die."""
+    if "KMQTT_VM_OUT" in os.environ:
+        with open(os.path.join(os.environ["KMQTT_VM_OUT"], "test"), "w", encoding="utf-8") as file:
+            file.write(nodeid)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     """A failure is told at once: a machine that hangs later tells no more."""

@@ -94,7 +94,7 @@ class Capture:
     def __init__(self, path, netns, port):
         self.path = os.path.join(path, f"{netns}.pcapng")
         self.dumpcap = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["ip", "netns", "exec", netns, "dumpcap", "-q", "-i", "lo", "-w", self.path,
+            ["ip", "netns", "exec", netns, "dumpcap", "-q", "-i", "lo", "-w", self.path, "-B", "20",
              "-a", "filesize:20000", "-f", f"tcp port {port}"], stderr=subprocess.DEVNULL)
         # its header is written when the capture has begun
         wait_for(lambda: os.path.exists(self.path) and os.path.getsize(self.path),

@@ -4,8 +4,8 @@
 import importlib.util
 import os
 
-SHARED = ("pytest_configure", "pytest_runtest_logreport", "module", "kernel_log", "topic",
-          "device", "netlink", "nl")
+SHARED = ("pytest_configure", "pytest_runtest_logstart", "pytest_runtest_logreport", "module",
+          "kernel_log", "topic", "device", "netlink", "nl")
 
 
 def of_the_system_tests():

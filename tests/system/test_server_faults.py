@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from kmqtt_client import NUMBERS, Client, connect_packet, subscribe_packet
+from kmqtt_client import NUMBERS, Client, connect_packet, subscribe_packet, turned_away
 from kmqtt_packet import (
     CONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SESSION_EXPIRY, SUBSCRIBE,
     TOPIC_ALIAS, UNSUBSCRIBE, packet, publish_packet, string, varint, wait_for)
@@ -200,9 +200,8 @@ def test_max_connections(broker, watch):
     """One more is closed at once; who is there stays, and there is room when one goes."""
     before = watch.listener()
     four = [broker.connect(version=4) for _ in range(4)]
-    one = broker.raw()
-    one.closed()
-    assert watch.listener()["refused"] == before["refused"] + 1
+    turned_away(broker.raw)
+    wait_for(lambda: watch.listener()["refused"] == before["refused"] + 1, text="the refusal")
     assert watch.listener()["connections"] == 6
     watch.undisturbed()
     four.pop().disconnect()
