@@ -96,9 +96,9 @@ class Capture:
         self.dumpcap = subprocess.Popen(  # pylint: disable=consider-using-with
             ["ip", "netns", "exec", netns, "dumpcap", "-q", "-i", "lo", "-w", self.path, "-B", "20",
              "-a", "filesize:20000", "-f", f"tcp port {port}"], stderr=subprocess.DEVNULL)
-        # its header is written when the capture has begun
+        # its header is written when the capture has begun; the first has all to be read from the host
         wait_for(lambda: os.path.exists(self.path) and os.path.getsize(self.path),
-                 text="the capture")
+                 seconds=120, text="the capture")
 
     def stop(self):
         """Ends it, and keeps the file."""
