@@ -593,7 +593,8 @@ static void kmqtt_node_visit(const struct kmqtt_node *node,
  * Depth first over all nodes whose path matches the topic's levels so far. At
  * each node the literal child comes first, then `+`. The way back needs no
  * stack: a node knows its parent, its own level tells which of the two it is (no
- * level of a topic name is `+`), and the topic is scanned backwards.
+ * level of a topic name is `+`), and the topic is scanned backwards. It is not
+ * gone if no `+` was left out on the way down.
  */
 void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 		      kmqtt_sub_fn fn, kmqtt_group_fn group_fn, void *ctx)
@@ -601,10 +602,11 @@ void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 	const struct kmqtt_visitor visitor = { fn, group_fn, ctx };
 	const struct kmqtt_view name = { .data = topic, .len = len };
 	const struct kmqtt_node *root = tree->trie.root, *node = root;
-	const struct kmqtt_node *next, *hash;
+	const struct kmqtt_node *next, *hash, *plus;
 	/* A leading wildcard does not match `$` (MQTT 5.0, 4.7.2). */
 	const bool dollar = topic[0] == '$';
 	struct kmqtt_view level;
+	bool left_out = false;
 	u32 pos = 0;	/* where the level below @node begins */
 
 	for (;;) {
@@ -617,11 +619,13 @@ void kmqtt_tree_match(struct kmqtt_tree *tree, const u8 *topic, u32 len,
 		} else {
 			level = kmqtt_level_at(name, pos);
 			next = kmqtt_trie_child(&tree->trie, node, level);
-			if (!next && !(dollar && node == root))
-				next = rcu_dereference(node->plus);
+			plus = dollar && node == root ? NULL : rcu_dereference(node->plus);
+			left_out |= next && plus;
+			if (!next)
+				next = plus;
 		}
 		while (!next) {
-			if (node == root)
+			if (node == root || !left_out)
 				return;
 			pos = kmqtt_level_back(name, pos);
 			if (!kmqtt_level_is(kmqtt_node_level(node), '+') &&

@@ -63,12 +63,43 @@ static bool text_valid(const u8 *s, size_t len)
 	return len && len <= KMQTT_STRING_MAX && kmqtt_utf8_valid(s, len);
 }
 
+/* Are all eight bytes U+0001 to U+007F, and no wildcards? */
+static bool word_is_plain(const u8 *s)
+{
+	u64 word = kmqtt_bytes_load(s);
+
+	return !((kmqtt_bytes_without(word, 0) | kmqtt_bytes_without(word, '+') |
+		  kmqtt_bytes_without(word, '#')) & KMQTT_BYTES_TOP);
+}
+
+/* What is left of a topic name behind that part of it which is plain beyond doubt. */
+static struct kmqtt_view behind_plain(const u8 *topic, size_t len)
+{
+	struct kmqtt_view left = { topic, (u32)len };
+
+	while (left.len >= sizeof(u64) && word_is_plain(left.data)) {
+		left.data += sizeof(u64);
+		left.len -= sizeof(u64);
+	}
+	/* the last bytes, with some that have been looked at */
+	if (left.len < sizeof(u64) && len >= sizeof(u64) &&
+	    word_is_plain(topic + len - sizeof(u64)))
+		left.len = 0;
+	return left;
+}
+
+/* Each message comes with one: most are plain, and short. */
 bool kmqtt_topic_name_valid(const u8 *topic, size_t len)
 {
-	struct kmqtt_view view = { topic, (u32)len };
+	struct kmqtt_view view = { topic, (u32)len }, left;
 
-	return text_valid(topic, len) && !has_wildcard(topic, len) &&
-	       kmqtt_topic_levels(view) <= KMQTT_TOPIC_LEVELS_MAX;
+	if (!len || len > KMQTT_STRING_MAX)
+		return false;
+	left = behind_plain(topic, len);
+	if (left.len && (!kmqtt_utf8_valid(left.data, left.len) ||
+			 has_wildcard(left.data, left.len)))
+		return false;
+	return len < KMQTT_TOPIC_LEVELS_MAX || kmqtt_topic_levels(view) <= KMQTT_TOPIC_LEVELS_MAX;
 }
 
 /* The rules of 4.7.1 for wildcards, and our limit on levels. */

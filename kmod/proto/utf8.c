@@ -2,17 +2,10 @@
 /* Strings as MQTT wants them (MQTT 5.0, 1.5.4). */
 #include "utf8.h"
 
-#define ONES 0x0101010101010101ULL
-#define TOPS 0x8080808080808080ULL
-
 /* Are all eight bytes U+0001 to U+007F? */
 static bool word_is_plain(const u8 *s)
 {
-	u64 word;
-
-	memcpy(&word, s, sizeof(word));
-	/* Without a top bit anywhere, a byte borrows from the subtraction only if it is 0. */
-	return !((word | (word - ONES)) & TOPS);
+	return !(kmqtt_bytes_without(kmqtt_bytes_load(s), 0) & KMQTT_BYTES_TOP);
 }
 
 /*

@@ -18,4 +18,36 @@
  */
 bool kmqtt_utf8_valid(const u8 *s, size_t len);
 
+/* One bit of each of eight bytes: the lowest, the highest. */
+#define KMQTT_BYTES_ONE	0x0101010101010101ULL
+#define KMQTT_BYTES_TOP	0x8080808080808080ULL
+
+/**
+ * kmqtt_bytes_load() - eight bytes at once, in the order of the machine
+ * @s: bytes, aligned or not
+ *
+ * Return: them
+ */
+static inline u64 kmqtt_bytes_load(const u8 *s)
+{
+	u64 word;
+
+	memcpy(&word, s, sizeof(word));
+	return word;
+}
+
+/**
+ * kmqtt_bytes_without() - are eight bytes U+0000 to U+007F, and none of them this one?
+ * @word: the bytes
+ * @byte: below 0x80
+ *
+ * Without a top bit anywhere, a byte borrows from the subtraction only if it is 0.
+ *
+ * Return: a bit of %KMQTT_BYTES_TOP is set if not
+ */
+static inline u64 kmqtt_bytes_without(u64 word, u8 byte)
+{
+	return word | ((word ^ byte * KMQTT_BYTES_ONE) - KMQTT_BYTES_ONE);
+}
+
 #endif /* KMQTT_PROTO_UTF8_H */

@@ -54,6 +54,38 @@ static void test_valid(void)
 	     "no topic filter");
 }
 
+static bool slow_name_valid(const u8 *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (s[i] == '+' || s[i] == '#')
+			return false;
+	return len && slow_utf8_valid(s, len);
+}
+
+/* Names are looked at eight bytes at a time: what is wrong is found wherever it stands. */
+static void test_words(void)
+{
+	static const u8 bytes[] = { 0, 1, '+' - 1, '+', '+' + 1, '#' - 1, '#', '#' + 1, '/', 0x7f,
+				    0x80, 0xa3, 0xab, 0xc2, 0xff };
+	unsigned int wrong = 0, n = 0;
+	u8 name[40];
+
+	for (size_t len = 1; len <= sizeof(name); len++)
+		for (size_t at = 0; at < len; at++)
+			for (size_t i = 0; i < ARRAY_SIZE(bytes); i++)
+				for (size_t j = 0; j < ARRAY_SIZE(bytes); j++, n++) {
+					u8 *end = name + sizeof(name) - len;	/* for ASan */
+
+					memset(end, 'a', len);
+					end[at] = bytes[i];
+					if (at + 1 < len)
+						end[at + 1] = bytes[j];
+					wrong += kmqtt_topic_name_valid(end, len) !=
+						 slow_name_valid(end, len);
+				}
+	ok(!wrong && n > 100000, "%u topic names with two odd bytes", n);
+}
+
 static void test_share(void)
 {
 	static const struct {
@@ -288,6 +320,7 @@ static void test_random(void)
 void test_topic(void)
 {
 	test_valid();
+	test_words();
 	test_share();
 	test_levels();
 	test_examples();
