@@ -49,6 +49,35 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+/*
+ * 6.7 allocates shrinkers. Before, one is registered without if there is no memory for what it
+ * keeps: it is not asked then, and need not be unregistered.
+ */
+#include <linux/shrinker.h>
+#ifdef KMQTT_COMPAT_SHRINKER
+static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *name)
+{
+	struct shrinker *shrinker = kzalloc_obj(*shrinker, GFP_KERNEL);
+
+	if (shrinker) {
+		shrinker->flags = flags;
+		shrinker->seeks = DEFAULT_SEEKS;
+	}
+	return shrinker;
+}
+
+static inline void shrinker_register(struct shrinker *shrinker)
+{
+	register_shrinker(shrinker, "kmqtt");
+}
+
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#endif
+
 /* 6.18 counts the references to namespaces of all kinds alike. */
 #include <linux/ns_common.h>
 #ifndef ns_ref_read

@@ -8,6 +8,7 @@
 #include "compat.h"
 #include "core/broker.h"
 #include "core/queue.h"
+#include "core/stock.h"
 
 /* smallest packet size to ask for, and the largest there is (MQTT 5.0, 1.5.5) */
 #define KMQTT_PACKET_SIZE_MIN	20
@@ -46,11 +47,14 @@ int kmqtt_core_init(void)
 	ret = kmqtt_session_init();
 	if (ret)
 		goto queue;
-	ret = -ENOMEM;
-	kmqtt_wq = alloc_workqueue("kmqtt", WQ_UNBOUND, 0);
-	if (!kmqtt_wq)
+	ret = kmqtt_stocks_init();
+	if (ret)
 		goto session;
-	return 0;
+	kmqtt_wq = alloc_workqueue("kmqtt", WQ_UNBOUND, 0);
+	if (kmqtt_wq)
+		return 0;
+	ret = -ENOMEM;
+	kmqtt_stocks_exit();
 session:
 	kmqtt_session_exit();
 queue:
@@ -64,6 +68,7 @@ void kmqtt_core_exit(void)
 {
 	destroy_workqueue(kmqtt_wq);
 	rcu_barrier();	/* sessions, identities and nodes on their way */
+	kmqtt_stocks_exit();
 	kmqtt_session_exit();
 	kmqtt_queue_exit();
 	kmqtt_message_exit();

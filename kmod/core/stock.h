@@ -6,6 +6,9 @@
  *
  * Any context, with any lock held; in interrupts, also soft ones, the allocator does it all. So it
  * does where KASAN looks for use after free.
+ *
+ * When memory is short, a shrinker has each CPU give back what it has at hand: they may lie on as
+ * many pages as they are.
  */
 #ifndef KMQTT_CORE_STOCK_H
 #define KMQTT_CORE_STOCK_H
@@ -18,6 +21,7 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 /* Objects of one CPU. */
 #define KMQTT_STOCK_MAX	256
@@ -27,25 +31,41 @@
  * @lock:	the CPU is ours
  * @count:	objects at @object, under @lock
  * @object:	they, under @lock
+ * @drain:	gives them back
+ * @stock:	whose they are
  */
 struct kmqtt_stock_cpu {
 	local_lock_t lock;
 	unsigned int count;
 	void *object[KMQTT_STOCK_MAX];
+	struct work_struct drain;
+	struct kmqtt_stock *stock;
 };
 
 /**
  * struct kmqtt_stock - objects of one cache that has a constructor, whose work is not undone
  * @cache:	cache
  * @cpu:	the CPUs'
+ * @link:	among all stocks
  */
 struct kmqtt_stock {
 	struct kmem_cache *cache;
 	struct kmqtt_stock_cpu __percpu *cpu;
+	struct list_head link;
 };
 
 /** kmqtt_stock_init() - an empty one. Return: 0 or -ENOMEM (also if @cache is NULL) */
 int kmqtt_stock_init(struct kmqtt_stock *stock, struct kmem_cache *cache);
+
+/**
+ * kmqtt_stocks_init() - from now on they are given back when memory is short: all are initialized
+ *
+ * Process context. Return: 0 or -ENOMEM
+ */
+int kmqtt_stocks_init(void);
+
+/** kmqtt_stocks_exit() - ends that, before the first of them goes; process context */
+void kmqtt_stocks_exit(void);
 
 /** kmqtt_stock_exit() - frees all that is in it, and the cache; nobody uses it any more */
 void kmqtt_stock_exit(struct kmqtt_stock *stock);
