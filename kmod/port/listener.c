@@ -113,14 +113,15 @@ void kmqtt_listener_put(struct kmqtt_listener *l)
 
 /*
  * Children are made with a copy of this callback, but not of sk_user_data
- * (SK_USER_DATA_NOCOPY): for them it finds nobody.
+ * (SK_USER_DATA_NOCOPY): for them it finds nobody. What a child has got before it is accepted is
+ * worked off by accept(), where the lock alone, not RCU, says that the listener is there.
  */
 static void kmqtt_listen_data_ready(struct sock *sk)
 {
 	struct kmqtt_listener *l;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	l = rcu_dereference_sk_user_data(sk);
+	l = __locked_read_sk_user_data_with_flags(sk, SK_USER_DATA_NOCOPY);
 	if (l && sk->sk_state == TCP_LISTEN)
 		queue_delayed_work(kmqtt_wq, &l->accept_work, 0);
 	read_unlock_bh(&sk->sk_callback_lock);
