@@ -336,10 +336,11 @@ static ssize_t kmqtt_file_take_drops(struct kmqtt_file *f,
 
 /*
  * Hand out what was taken. What cannot be put, for whatever reason, goes back:
- * the reader loses nothing. Return: as above
+ * the reader loses nothing. @all: nothing has gone back; otherwise a part of a record may
+ * stand where the next one would begin. Return: as above
  */
 static ssize_t kmqtt_file_put(struct kmqtt_file *f, struct kmqtt_delivery *d,
-			      unsigned int count, struct iov_iter *to)
+			      unsigned int count, struct iov_iter *to, bool *all)
 {
 	struct kmqtt_session *session = f->session;
 	bool ack = session->ack_mode == KMQTT_ACK_MANUAL;
@@ -348,7 +349,8 @@ static ssize_t kmqtt_file_put(struct kmqtt_file *f, struct kmqtt_delivery *d,
 
 	for (i = 0; i < count; i++) {
 		len = kmqtt_record_write(&d[i], ack, to);
-		if (len < 0) {
+		*all = len >= 0;
+		if (!*all) {
 			kmqtt_session_untake(session, &f->port, d + i, count - i);
 			return done ?: len;
 		}
@@ -364,6 +366,7 @@ static ssize_t kmqtt_file_take(struct kmqtt_file *f, struct iov_iter *to)
 	struct kmqtt_session *session = f->session;
 	struct kmqtt_delivery d[KMQTT_READ_BATCH] __uninitialized;
 	ssize_t done = 0, len;
+	bool all;
 	int count;
 
 	if (f->report_drops) {
@@ -377,11 +380,11 @@ static ssize_t kmqtt_file_take(struct kmqtt_file *f, struct iov_iter *to)
 		count = kmqtt_session_take(session, &f->port, d, KMQTT_READ_BATCH, &room);
 		if (count <= 0)
 			return done ?: count;
-		len = kmqtt_file_put(f, d, count, to);
+		len = kmqtt_file_put(f, d, count, to, &all);
 		if (len < 0)
 			return done ?: len;
 		done += len;
-	} while (count == KMQTT_READ_BATCH && !signal_pending(current));
+	} while (all && count == KMQTT_READ_BATCH && !signal_pending(current));
 	return done;
 }
 
