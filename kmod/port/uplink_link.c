@@ -441,8 +441,8 @@ struct kmqtt_link *kmqtt_link_new(struct kmqtt_uplink *up)
 		link->x.in.max = conf->topic_alias_max;
 	ret = kmqtt_link_put_connect(link);
 	if (ret) {
-		kmqtt_conn_close(&link->x.conn);
-		kmqtt_conn_release(&link->x.conn);
+		/* nothing of it has run yet: to wait for that, under up->lock, is not allowed */
+		kmqtt_conn_tx_drop(&link->x.conn);
 		kmqtt_link_free(link);
 		return ERR_PTR(ret);
 	}
