@@ -84,8 +84,12 @@ static void start(const struct way *way, long total)
 		if (pid < 0)
 			die("fork");
 		if (!pid) {
+			struct timespec spent;
+
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			way->reader(&counts[i], i, total);
+			clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+			counts[i].cpu_ns = spent.tv_sec * 1000000000LL + spent.tv_nsec;
 			_exit(counts[i].got == total ? 0 : 1);
 		}
 	}
@@ -112,6 +116,7 @@ int main(int argc, char **argv)
 	struct bench_result result = { 0 };
 	struct bench_clock begin;
 	const struct way *way;
+	long long readers_cpu = 0;
 	long warm_up, total;
 	int i, status;
 
@@ -133,11 +138,13 @@ int main(int argc, char **argv)
 	for (i = 0; i < readers; i++)
 		if (wait(&status) < 0 || status)
 			bench_fail("ways: a reader has not got what it should");
+	for (i = 0; i < readers; i++)
+		readers_cpu += counts[i].cpu_ns;
 	printf("{\"way\":\"%s\",\"n\":%ld,\"ns\":%llu,\"cpu_ns\":%llu,\"own_cpu_ns\":0,"
-	       "\"switches\":%llu,\"kernel_memory\":%lld,\"pid_memory\":0,"
+	       "\"readers_cpu_ns\":%lld,\"switches\":%llu,\"kernel_memory\":%lld,\"pid_memory\":0,"
 	       "\"setup_kernel_memory\":0,\"setup_pid_memory\":0}\n", way->name,
 	       (total - warm_up) * readers, (unsigned long long)result.spent.ns,
-	       (unsigned long long)result.spent.machine,
+	       (unsigned long long)result.spent.machine, readers_cpu,
 	       (unsigned long long)result.spent.switches, (long long)result.spent.kernel_memory);
 	return 0;
 }

@@ -5,11 +5,12 @@
 
 #include "bench.h"
 
-/* What a reader has got, in a cache line of its own. */
+/* What a reader has got, in a cache line of its own, and in the end what it has spent on it. */
 struct count {
 	volatile long got;
 	volatile int ready;
-	char pad[64 - sizeof(long) - sizeof(int)];
+	long long cpu_ns;
+	char pad[64 - 2 * sizeof(long) - sizeof(long long)];
 };
 
 /* Of each process one function; they get the count of the reader. */
