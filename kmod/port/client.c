@@ -175,7 +175,7 @@ void kmqtt_client_arm(struct kmqtt_client *c)
 	if (wanted)
 		kmqtt_conn_timer(&c->x.conn, time_after(at, jiffies) ? at - jiffies : 1);
 	else
-		kmqtt_conn_timer_off(&c->x.conn);
+		timer_delete(&c->x.conn.timer);
 }
 
 /*

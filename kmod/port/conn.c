@@ -24,9 +24,6 @@
 /* How long the peer has to close its side after our DISCONNECT. */
 #define KMQTT_CONN_LINGER	HZ
 
-/* when a socket had no memory to send with */
-#define KMQTT_CONN_RETRY	(HZ / 10)
-
 static struct kmem_cache *kmqtt_scratch_cache;
 static mempool_t *kmqtt_scratch_pool;
 static struct kmem_cache *kmqtt_tx_cache;
@@ -118,22 +115,8 @@ void kmqtt_conn_fail(struct kmqtt_conn *conn, int error, u8 reason)
 
 void kmqtt_conn_timer(struct kmqtt_conn *conn, unsigned long delay)
 {
-	unsigned long deadline = (jiffies + delay) | 1;
-
 	clear_bit(KMQTT_CONN_TIMER, &conn->flags);
-	WRITE_ONCE(conn->deadline, deadline);
-	mod_timer(&conn->timer, deadline);
-}
-
-void kmqtt_conn_timer_off(struct kmqtt_conn *conn)
-{
-	WRITE_ONCE(conn->deadline, 0);
-	timer_delete(&conn->timer);
-}
-
-void kmqtt_conn_retry(struct kmqtt_conn *conn)
-{
-	timer_reduce(&conn->timer, jiffies + KMQTT_CONN_RETRY);
+	mod_timer(&conn->timer, jiffies + delay);
 }
 
 static void kmqtt_conn_timer_fn(struct timer_list *t)
@@ -141,6 +124,13 @@ static void kmqtt_conn_timer_fn(struct timer_list *t)
 	struct kmqtt_conn *conn = timer_container_of(conn, t, timer);
 
 	set_bit(KMQTT_CONN_TIMER, &conn->flags);
+	kmqtt_conn_kick(conn);
+}
+
+static void kmqtt_conn_retry_fn(struct timer_list *t)
+{
+	struct kmqtt_conn *conn = timer_container_of(conn, t, retry);
+
 	kmqtt_conn_kick(conn);
 }
 
@@ -305,21 +295,6 @@ static void kmqtt_conn_io_connect(struct kmqtt_conn *conn)
 	}
 }
 
-/* The timer has fired: for its owner, or only for us to send again. */
-static void kmqtt_conn_io_timer(struct kmqtt_conn *conn)
-{
-	unsigned long deadline = READ_ONCE(conn->deadline);
-
-	if (!deadline)
-		return;
-	if (time_before(jiffies, deadline))
-		mod_timer(&conn->timer, deadline);
-	else if (test_bit(KMQTT_CONN_FINISHING, &conn->flags))
-		set_bit(KMQTT_CONN_FAILED, &conn->flags);
-	else
-		conn->ops->timer(conn);
-}
-
 /* KMQTT_CONN_BUSY held. */
 static void kmqtt_conn_io(struct kmqtt_conn *conn)
 {
@@ -330,8 +305,12 @@ static void kmqtt_conn_io(struct kmqtt_conn *conn)
 		return;
 	if (test_bit(KMQTT_CONN_CONNECTING, &conn->flags))
 		kmqtt_conn_io_connect(conn);
-	if (test_and_clear_bit(KMQTT_CONN_TIMER, &conn->flags))
-		kmqtt_conn_io_timer(conn);
+	if (test_and_clear_bit(KMQTT_CONN_TIMER, &conn->flags)) {
+		if (test_bit(KMQTT_CONN_FINISHING, &conn->flags))
+			set_bit(KMQTT_CONN_FAILED, &conn->flags);
+		else
+			conn->ops->timer(conn);
+	}
 	if (!test_bit(KMQTT_CONN_CONNECTING, &conn->flags) &&
 	    !test_bit(KMQTT_CONN_FAILED, &conn->flags)) {
 		more = kmqtt_conn_rx(conn);
@@ -418,6 +397,7 @@ static void kmqtt_conn_close_work(struct work_struct *work)
 	if (conn->sock)
 		kmqtt_sock_unhook(conn, conn->sock->sk);
 	timer_shutdown_sync(&conn->timer);
+	timer_shutdown_sync(&conn->retry);
 	/* whoever sends for it may still kick it; from then on nobody does */
 	wait_on_bit(&conn->flags, KMQTT_CONN_BUSY, TASK_UNINTERRUPTIBLE);
 	kmqtt_conn_cancel(conn);
@@ -433,6 +413,7 @@ void kmqtt_conn_release(struct kmqtt_conn *conn)
 	might_sleep();
 	flush_work(&conn->close_work);
 	timer_shutdown_sync(&conn->timer);
+	timer_shutdown_sync(&conn->retry);
 	kmqtt_conn_cancel(conn);
 	kmqtt_conn_rx_drop(conn);
 	kmqtt_conn_tx_drop(conn);
@@ -451,6 +432,7 @@ void kmqtt_conn_setup(struct kmqtt_conn *conn, const struct kmqtt_conn_ops *ops,
 	INIT_WORK(&conn->io_work, kmqtt_conn_io_work);
 	INIT_WORK(&conn->close_work, kmqtt_conn_close_work);
 	timer_setup(&conn->timer, kmqtt_conn_timer_fn, 0);
+	timer_setup(&conn->retry, kmqtt_conn_retry_fn, 0);
 }
 
 int kmqtt_conn_connect(struct kmqtt_conn *conn, struct net *net,

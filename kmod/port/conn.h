@@ -204,8 +204,8 @@ struct kmqtt_rx {
  * @handed:	in &kmqtt_handed.list, under &kmqtt_handed.lock, if there is a @file
  * @io_work:	receives and sends
  * @close_work:	ends it
- * @timer:	the owner's one timer, or a moment before, to send again
- * @deadline:	when it fires for the owner, in jiffies; 0: it does not
+ * @timer:	the owner's one timer
+ * @retry:	sends again, where the socket had no memory for it
  * @flags:	&enum kmqtt_conn_flag, atomic
  * @data_ready:	the socket's own callbacks
  * @state_change: likewise
@@ -241,7 +241,7 @@ struct kmqtt_conn {
 	struct work_struct io_work;
 	struct work_struct close_work;
 	struct timer_list timer;
-	unsigned long deadline;
+	struct timer_list retry;
 	unsigned long flags;
 	void (*data_ready)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
@@ -324,12 +324,6 @@ void kmqtt_conn_cancel(struct kmqtt_conn *conn);
  * From an op, or before the start.
  */
 void kmqtt_conn_timer(struct kmqtt_conn *conn, unsigned long delay);
-
-/** kmqtt_conn_timer_off() - do not call it; likewise */
-void kmqtt_conn_timer_off(struct kmqtt_conn *conn);
-
-/** kmqtt_conn_retry() - kick it in a moment, whatever the timer is set to; in io_work */
-void kmqtt_conn_retry(struct kmqtt_conn *conn);
 
 /**
  * kmqtt_conn_hold() - use nothing more of what comes until kmqtt_conn_unhold()

@@ -27,6 +27,9 @@
 /* pages that a socket gets at a time */
 #define KMQTT_TX_PAGES	17
 
+/* when a socket had no memory to send with */
+#define KMQTT_TX_RETRY	(HZ / 10)
+
 static struct kmqtt_chunk *kmqtt_chunk_new(u32 cap)
 {
 	struct kmqtt_chunk *chunk = kvmalloc(struct_size(chunk, data, cap), GFP_KERNEL);
@@ -234,7 +237,7 @@ static void kmqtt_tx_stalled(struct kmqtt_conn *conn)
 	struct sock *sk = conn->sock->sk;
 
 	if (sk_is_tcp(sk) && sk_stream_is_writeable(sk))
-		kmqtt_conn_retry(conn);
+		mod_timer(&conn->retry, jiffies + KMQTT_TX_RETRY);
 }
 
 bool kmqtt_conn_tx(struct kmqtt_conn *conn)

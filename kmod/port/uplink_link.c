@@ -108,7 +108,7 @@ static void kmqtt_link_arm(struct kmqtt_link *link)
 	if (link->keepalive)
 		kmqtt_conn_timer(&link->x.conn, link->keepalive * HZ);
 	else
-		kmqtt_conn_timer_off(&link->x.conn);
+		timer_delete(&link->x.conn.timer);
 }
 
 static int kmqtt_link_connack(struct kmqtt_link *link, const struct kmqtt_fixed *f,
