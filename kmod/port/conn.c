@@ -127,13 +127,6 @@ static void kmqtt_conn_timer_fn(struct timer_list *t)
 	kmqtt_conn_kick(conn);
 }
 
-static void kmqtt_conn_retry_fn(struct timer_list *t)
-{
-	struct kmqtt_conn *conn = timer_container_of(conn, t, retry);
-
-	kmqtt_conn_kick(conn);
-}
-
 /*
  * The callbacks. While sk_user_data is set, which sk_callback_lock protects,
  * the connection is there: kmqtt_sock_detach() clears it under that lock.
@@ -397,7 +390,6 @@ static void kmqtt_conn_close_work(struct work_struct *work)
 	if (conn->sock)
 		kmqtt_sock_unhook(conn, conn->sock->sk);
 	timer_shutdown_sync(&conn->timer);
-	timer_shutdown_sync(&conn->retry);
 	/* whoever sends for it may still kick it; from then on nobody does */
 	wait_on_bit(&conn->flags, KMQTT_CONN_BUSY, TASK_UNINTERRUPTIBLE);
 	kmqtt_conn_cancel(conn);
@@ -413,7 +405,6 @@ void kmqtt_conn_release(struct kmqtt_conn *conn)
 	might_sleep();
 	flush_work(&conn->close_work);
 	timer_shutdown_sync(&conn->timer);
-	timer_shutdown_sync(&conn->retry);
 	kmqtt_conn_cancel(conn);
 	kmqtt_conn_rx_drop(conn);
 	kmqtt_conn_tx_drop(conn);
@@ -432,7 +423,6 @@ void kmqtt_conn_setup(struct kmqtt_conn *conn, const struct kmqtt_conn_ops *ops,
 	INIT_WORK(&conn->io_work, kmqtt_conn_io_work);
 	INIT_WORK(&conn->close_work, kmqtt_conn_close_work);
 	timer_setup(&conn->timer, kmqtt_conn_timer_fn, 0);
-	timer_setup(&conn->retry, kmqtt_conn_retry_fn, 0);
 }
 
 int kmqtt_conn_connect(struct kmqtt_conn *conn, struct net *net,

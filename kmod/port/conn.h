@@ -205,7 +205,6 @@ struct kmqtt_rx {
  * @io_work:	receives and sends
  * @close_work:	ends it
  * @timer:	the owner's one timer
- * @retry:	sends again, where the socket had no memory for it
  * @flags:	&enum kmqtt_conn_flag, atomic
  * @data_ready:	the socket's own callbacks
  * @state_change: likewise
@@ -241,7 +240,6 @@ struct kmqtt_conn {
 	struct work_struct io_work;
 	struct work_struct close_work;
 	struct timer_list timer;
-	struct timer_list retry;
 	unsigned long flags;
 	void (*data_ready)(struct sock *sk);
 	void (*state_change)(struct sock *sk);

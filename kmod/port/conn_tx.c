@@ -27,9 +27,6 @@
 /* pages that a socket gets at a time */
 #define KMQTT_TX_PAGES	17
 
-/* when a socket had no memory to send with */
-#define KMQTT_TX_RETRY	(HZ / 10)
-
 static struct kmqtt_chunk *kmqtt_chunk_new(u32 cap)
 {
 	struct kmqtt_chunk *chunk = kvmalloc(struct_size(chunk, data, cap), GFP_KERNEL);
@@ -228,18 +225,6 @@ static void kmqtt_tx_count(struct kmqtt_conn *conn, u64 bytes, u64 packets)
 		kmqtt_stats_add(conn->broker->stats, KMQTT_STAT_PACKETS_SENT, packets);
 }
 
-/*
- * A socket that is full tells when there is room. One that is not had no memory, and of that
- * nobody tells, unless something that was sent before is acknowledged.
- */
-static void kmqtt_tx_stalled(struct kmqtt_conn *conn)
-{
-	struct sock *sk = conn->sock->sk;
-
-	if (sk_is_tcp(sk) && sk_stream_is_writeable(sk))
-		mod_timer(&conn->retry, jiffies + KMQTT_TX_RETRY);
-}
-
 bool kmqtt_conn_tx(struct kmqtt_conn *conn)
 {
 	u64 bytes = conn->bytes_sent, packets = conn->packets_sent;
@@ -253,10 +238,8 @@ bool kmqtt_conn_tx(struct kmqtt_conn *conn)
 		if (!conn->tx)
 			break;
 		ret = kmqtt_tx_send(conn, conn->tx);
-		if (ret == -EAGAIN) {
-			kmqtt_tx_stalled(conn);
+		if (ret == -EAGAIN)
 			break;
-		}
 		n++;
 		if (ret > 0)
 			continue;
