@@ -71,7 +71,11 @@ fuzz:
 proofs:
 	$(MAKE) -C tests/proofs full
 
-# Long forms of lanes of make check: every machine, all of the limits.
+# Long forms of lanes of make check: races for hours, every machine, all of the limits.
+soak:
+	tests/races/run $(if $(KERNEL),--kernel $(KERNEL)) $(if $(SEED),--seed $(SEED)) \
+		--seconds $(or $(SECONDS),$$(($(or $(HOURS),1) * 3600)))
+
 machines:
 	for arch in arm64 armhf s390x; do tests/machines/run --long $$arch || exit 1; done
 
@@ -97,6 +101,7 @@ help:
 	@echo 'make profile    where the instructions of a case of the bench go (LOAD=, words of kmqtt bench)'
 	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
 	@echo 'make proofs     all cases of what is finite, and the models of what is concurrent, at length'
+	@echo 'make soak       messages are whole while all is disturbed (HOURS= or SECONDS=, KERNEL=, SEED=)'
 	@echo 'make machines   the module and its tests on arm64, 32-bit arm and s390x, in QEMU'
 	@echo 'make limits     10,000 clients, 1,000,000 subscriptions and more at once, in QEMU'
 	@echo 'make generate   what is made from uapi/kmqtt.yaml'
@@ -104,4 +109,4 @@ help:
 	@echo 'make clean      all that was built (kernels stay in $${KMQTT_CACHE:-~/.cache/kmqtt})'
 
 .PHONY: all module user setup load unload install demo check generate bench profile fuzz \
-	proofs debug kcsan rt faults machines limits clean help
+	proofs debug kcsan rt faults soak machines limits clean help

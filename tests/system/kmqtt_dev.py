@@ -112,13 +112,18 @@ class Ring:
 
     def __init__(self, device, size):
         reply = device.ioctl_raw(IOC_RING, RING.pack(RING.size, 0, size, 0, 0, 0, 0))
-        _, _, self.size, self.map_size, user, kernel, self.data = RING.unpack(reply)
+        _, _, self.size, self.map_size, self.at_user, self.at_kernel, self.data = RING.unpack(reply)
+        self.base = self.data - self.at_kernel
+        self.map(device)
+
+    def map(self, device):
         page = mmap.PAGESIZE
-        self.user = mmap.mmap(device.fd, page, offset=user)
-        self.rest = mmap.mmap(device.fd, self.map_size - page, prot=mmap.PROT_READ, offset=kernel)
-        self.base = self.data - kernel
+        self.user = mmap.mmap(device.fd, page, offset=self.at_user)
+        self.rest = mmap.mmap(device.fd, self.map_size - page, prot=mmap.PROT_READ,
+                              offset=self.at_kernel)
 
     def close(self):
+        """Unmap it."""
         self.user.close()
         self.rest.close()
 

@@ -206,6 +206,15 @@ class Stream:
                 raise EOFError
             self.data += more
 
+    def whole(self):
+        """Is the next packet there already?"""
+        data = self.data
+        for at in range(1, min(len(data), 5)):
+            if not data[at] & 128:
+                size = sum((data[i] & 127) << 7 * (i - 1) for i in range(1, at + 1))
+                return len(data) >= at + 1 + size
+        return False
+
     def packet(self, seconds=SECONDS):
         """The next packet; EOFError at the end, TimeoutError if none is there in time."""
         end = time.monotonic() + seconds

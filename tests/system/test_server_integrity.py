@@ -74,7 +74,7 @@ class Peer:
     def packets(self, limit):
         """Some of what has come; a connection that has ended is made again."""
         for _ in range(limit):
-            if not whole(self.one):
+            if not self.one.whole():
                 if not select.select([self.one.sock], [], [], 0)[0]:
                     return
             try:
@@ -82,16 +82,6 @@ class Peer:
             except (EOFError, ConnectionError):
                 self.connect()
                 return
-
-
-def whole(client):
-    """Is the next packet there already?"""
-    data = client.data
-    for at in range(1, min(len(data), 5)):
-        if not data[at] & 128:
-            size = sum((data[i] & 127) << 7 * (i - 1) for i in range(1, at + 1))
-            return len(data) >= at + 1 + size
-    return False
 
 
 class Publisher(Peer):
