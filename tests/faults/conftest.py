@@ -25,6 +25,20 @@ def quiet_faults():
     kmqtt_faults.set_up()
 
 
+@pytest.fixture(scope="session")
+def callers(tmp_path_factory):
+    """A function: a Caller for each thread that asks."""
+    kmqtt_faults.Caller.build(tmp_path_factory.mktemp("call") / "call.so")
+    return kmqtt_faults.Caller
+
+
+@pytest.fixture
+def caller(callers):  # pylint: disable=redefined-outer-name
+    """That of this thread."""
+    with callers() as one:
+        yield one
+
+
 @pytest.fixture(autouse=True)
 def same_memory(module):  # pylint: disable=redefined-outer-name,unused-argument
     """When a test is over, the switch holds what it held before."""

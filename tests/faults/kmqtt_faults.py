@@ -8,21 +8,34 @@ fail-nth: the Nth allocation or user copy of one thread fails, be it of whatever
 does `call` with the first one failing, with the second, ... until it ends before its Nth. Each
 time it must succeed, and is undone, or fail with one of ERRORS; then it is done once more, without
 a fault, and must succeed.
+
+make-it-fail: what a marked task asks for fails by chance, or its Nth copy does and nothing else:
+
+    with Chance("failslab", 5), marked_workers():
+        ...                                         # in the module's workers
+        Caller()(WRITE, fd, address, size)          # and in this one system call of a thread's
 """
 
 import contextlib
+import ctypes
 import errno
 import os
+import subprocess
 import threading
 
-from kmqtt_packet import wait_for
+from kmqtt_packet import PINGREQ, SECONDS, packet, wait_for
 
+HERE = os.path.dirname(os.path.realpath(__file__))
 DEBUGFS = "/sys/kernel/debug"
 KINDS = "failslab", "fail_page_alloc", "fail_usercopy"
 # What may become of a system call for which there is no memory, or no page behind an address.
 ERRORS = {errno.ENOMEM, errno.ENOBUFS, errno.EFAULT}
 # No call has as many allocations: a walk that does not end is a mistake.
 STEPS = 5000
+# Faults that are not to be few.
+MANY = 1 << 30
+# System calls by their numbers on x86-64.
+READ, WRITE, IOCTL = 0, 1, 16
 TOTALS = "sessions", "subscriptions", "retained_messages", "retained_bytes", "memory"
 
 
@@ -92,6 +105,21 @@ class Nth:
         return not left
 
 
+class Attentive:
+    """For a client: the other side may be gone, and have had no memory to send a reset with.
+
+    Then it answers the next packet with one. One that is there but says nothing is an error.
+    """
+
+    def packet(self, seconds=SECONDS):
+        try:
+            return super().packet(seconds)
+        except TimeoutError:
+            self.send(packet(PINGREQ))
+            super().packet(seconds)
+            raise
+
+
 class Case:
     """A system call, what it needs before and what undoes it, or checks what it gave.
 
@@ -126,3 +154,148 @@ def walk(case):
     assert failed >= case.least, f"{case.name}: failed {failed} times"
     print(f"{case.name}: {number - 1} steps, {failed} errors")
     return failed
+
+
+class Chance:
+    """So many of a hundred allocations or copies of marked tasks fail, from the @space-th on."""
+
+    def __init__(self, kind, percent, times=MANY, space=0):
+        self.kind, self.times = kind, times
+        self.knobs = {"task-filter": "Y", "times": times, "space": space, "probability": percent}
+
+    def __enter__(self):
+        for name, value in self.knobs.items():
+            knob(self.kind, name, value)
+        return self
+
+    def __exit__(self, *_):
+        knob(self.kind, "probability", 0)
+        knob(self.kind, "task-filter", "N")
+
+    def happened(self):
+        """How many have failed."""
+        with open(f"{DEBUGFS}/{self.kind}/times", encoding="ascii") as file:
+            return self.times - int(file.read())
+
+
+def workers():
+    """The threads that do the work of unbound work queues, as the module's is: their folders."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                if file.read().startswith("kworker/u"):
+                    found.append(f"/proc/{pid}")
+    return found
+
+
+def mark(value):
+    for one in workers():
+        with contextlib.suppress(OSError):
+            put(f"{one}/make-it-fail", value)
+
+
+@contextlib.contextmanager
+def marked_workers():
+    """Those that are there, and those that are made meanwhile, soon."""
+    over = threading.Event()
+
+    def again():
+        while not over.wait(1):
+            mark(1)
+
+    mark(1)
+    thread = threading.Thread(target=again)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        mark(0)
+
+
+class Workers:
+    """The Nth fault of each worker."""
+
+    def __init__(self):
+        self.set = {}
+
+    def prepare(self, number):
+        self.set = {one: number for one in workers()}
+        for one in self.set:
+            put(f"{one}/fail-nth", number)
+
+    def failed(self):
+        """Has one of them met its fault? Nothing fails any more."""
+        hit = False
+        for one in self.set:
+            with contextlib.suppress(OSError):
+                with open(f"{one}/fail-nth", encoding="ascii") as file:
+                    hit |= int(file.read()) == 0
+                put(f"{one}/fail-nth", 0)
+        self.set = {}
+        return hit
+
+
+class Caller:
+    """System calls of one thread in which faults may happen."""
+
+    library = None
+
+    @classmethod
+    def build(cls, path):
+        subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-o", path,
+                        os.path.join(HERE, "call.c")], check=True)
+        cls.library = ctypes.CDLL(str(path))
+        cls.library.kmqtt_call.restype = ctypes.c_long
+
+    def __init__(self):
+        thread = threading.get_native_id()
+        self.fd = os.open(f"/proc/self/task/{thread}/make-it-fail", os.O_WRONLY)
+        self.late = ctypes.c_bool()
+
+    def close(self):
+        os.close(self.fd)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __call__(self, number, *args):
+        result = self.library.kmqtt_call(self.fd, ctypes.byref(self.late),
+                                         *(ctypes.c_long(one) for one in (number, *args)))
+        if result < 0:
+            raise OSError(-result, os.strerror(-result))
+        return result
+
+
+def walk_copies(case, caller):
+    """
+    As walk(), but of a function of @caller with nothing but its Nth user copy failing: returns how
+    often it said so. @case.call() is done once more by itself.
+    """
+    refused = 0
+    for number in range(1, STEPS):
+        case.before()
+        with Chance("fail_usercopy", 100, times=1, space=number) as chance:
+            try:
+                result = case.call()
+            except OSError as error:
+                result = error
+            hit = chance.happened() and not caller.late.value
+        if isinstance(result, OSError):
+            assert hit and result.errno == errno.EFAULT, f"{case.name}, {number}: {result!r}"
+            refused += 1
+            case.refused()
+            result = case.call()
+        case.undo(result)
+        if not hit:
+            break
+    else:
+        raise AssertionError(f"{case.name} does not end")
+    assert refused >= case.least, f"{case.name}: failed {refused} times"
+    print(f"{case.name}: {number - 1} copies, {refused} errors")
+    return refused

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the module's workers do for a connection, with each one's Nth allocation failing.
+
+A step is the whole life of a client, or a message each way of an uplink. A client's connection may
+end, or be told that something was refused, but only if there was a fault, and the next one is
+served. An uplink connects again by itself, and all that was promised arrives. Which worker does
+what is not known beforehand, so it is over when none has met its fault a few times in a row.
+"""
+
+import pytest
+
+from kmqtt_broker import Fake, Peer
+from kmqtt_client import Client, Will, connect_packet
+from kmqtt_dev import Device
+from kmqtt_faults import STEPS, Attentive, Workers
+from kmqtt_packet import DISCONNECT, PUBACK, PUBLISH, SUBACK, SUBSCRIBE, packet
+from kmqtt_uplink import BOTH, Uplink
+
+QUIET = 3
+# All of the first ones; then it is every few of them, since a life has hundreds.
+FIRST, EVERY = 16, 8
+
+
+def walk(life, enough):
+    """@life returns how many connections ended before their time."""
+    ended = faults = quiet = steps = 0
+    number = 1
+    workers = Workers()
+    while quiet < QUIET:
+        assert number < STEPS, "it does not end"
+        workers.prepare(number)
+        try:
+            now = life()
+        finally:
+            failed = workers.failed()
+        assert failed or not now, f"step {number}: {now} ended, and nothing had failed"
+        if now:
+            assert not life(), "it does not go on afterwards"
+        ended += now
+        faults += failed
+        quiet = 0 if failed else quiet + 1
+        number += 1 + max(number - FIRST, 0) // EVERY
+        steps += 1
+    print(f"{steps} steps up to {number}, {faults} with faults, {ended} connections ended")
+    assert ended >= enough
+
+
+class Refused(EOFError):
+    """It is told that there is no memory for it."""
+
+
+def good(reason):
+    if reason >= 0x80:
+        raise Refused(f"{reason:#x}")
+
+
+class Mortal:
+    """Who may be told of the end, too."""
+
+    def packet(self, *args):
+        got = super().packet(*args)
+        if got.type == DISCONNECT:
+            raise Refused(got.body)
+        return got
+
+
+class MortalClient(Mortal, Attentive, Client):
+    """A client."""
+
+
+class MortalPeer(Mortal, Peer):
+    """The broker's side of an uplink."""
+
+
+def lives(one, ident, topic, version):
+    """It connects with a will, subscribes, publishes to itself, unsubscribes, and goes."""
+    one.send(connect_packet(ident, version=version, will=Will(f"{topic}/will", b"w" * 500)))
+    good(one.connacked().reason)
+    for code in one.subscribe(f"{topic}/+", qos=1):
+        good(code)
+    one.publish(f"{topic}/x", b"x" * 10000, qos=1, packet_id=1)
+    got = {now.type: now for now in (one.packet(), one.packet())}
+    if PUBACK in got and len(got[PUBACK].body) > 2:
+        good(got[PUBACK].body[2])
+    assert set(got) == {PUBLISH, PUBACK}, got
+    assert one.parse_publish(got[PUBLISH]).payload == b"x" * 10000
+    one.ack(PUBACK, one.parse_publish(got[PUBLISH]).packet_id)
+    for code in one.unsubscribe(f"{topic}/+"):
+        good(code)
+    one.disconnect()
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_life_of_a_client(broker, ident, topic, version):
+    def life():
+        try:
+            with MortalClient(broker.socket(), version) as one:
+                lives(one, ident, topic, version)
+        except (EOFError, ConnectionError):
+            return 1
+        return 0
+
+    walk(life, 3)
+
+
+def test_what_a_socket_had_no_memory_for(broker):
+    """An answer comes, or the end does, though nothing else happens on the connection."""
+    workers, ended, faults = Workers(), 0, 0
+    for number in range(1, FIRST):
+        one = broker.connect()
+        workers.prepare(number)
+        try:
+            one.ping()
+        except (EOFError, ConnectionError):
+            ended += 1
+        faults += workers.failed()
+    print(f"{faults} faults, {ended} connections ended")
+    assert faults >= ended > 0
+
+
+class Exchange:
+    """A message to the broker, and one from there, over as many connections as that takes."""
+
+    def __init__(self, topic):
+        self.topic = topic
+        self.open = {PUBLISH, PUBACK}
+
+    def over(self, peer):
+        peer.handshake()
+        peer.publish(f"{self.topic}/in", b"i" * 10000, qos=1, packet_id=9)
+        while self.open:
+            got = peer.packet()
+            if got.type == SUBSCRIBE:
+                peer.send(packet(SUBACK, got.body[:2] + b"\0\1"))
+                continue
+            assert got.type in (PUBLISH, PUBACK), got
+            if got.type == PUBLISH:
+                message = peer.parse_publish(got)
+                assert (message.topic, message.payload) == (f"{self.topic}/out", b"o" * 10000)
+                peer.ack(PUBACK, message.packet_id)
+            else:
+                assert got.body[:2] == b"\0\x09"
+                if len(got.body) > 2:
+                    good(got.body[2])
+            self.open.discard(got.type)
+
+
+def test_life_of_an_uplink(topic):
+    def life():
+        ended, exchange = 0, Exchange(topic)
+        with Fake() as fake, Device() as local, \
+             Uplink("life", fake, backoff_min=1, backoff_max=1, connect_timeout=5,
+                    topics=[(f"{topic}/#", BOTH, 1)]):
+            local.subscribe(f"{topic}/in", qos=1)
+            local.publish(f"{topic}/out", b"o" * 10000, qos=1)
+            while exchange.open:
+                with MortalPeer(fake.sock.accept()[0]) as peer:
+                    try:
+                        exchange.over(peer)
+                    except (EOFError, ConnectionError):
+                        ended += 1
+            got = local.drain()
+            assert got and all(m.payload == b"i" * 10000 for m in got)
+        return ended
+
+    walk(life, 3)
