@@ -1,29 +1,72 @@
 # SPDX-License-Identifier: GPL-2.0
 """How much memory the machine uses."""
 
+import contextlib
 import glob
 import os
 import re
 import time
 
+# Of /proc/meminfo, what is free, or a file's, and what is a task's.
+FREE = "MemFree", "Buffers", "Cached"
+TASKS = "AnonPages", "PageTables", "KernelStack"
 
-def used(seconds=2):
+
+def give_back():
+    """What shrinkers know of, as what each CPU has of kmqtt's at hand, and empty slabs."""
+    for name in ["/proc/sys/vm/drop_caches", *glob.glob("/sys/kernel/slab/*/shrink")]:
+        with open(name, "w", encoding="ascii") as file:
+            file.write("3" if name.endswith("drop_caches") else "1")
+
+
+def meminfo():
+    """KiB by name."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        return {line.split(":")[0]: int(line.split()[1]) for line in file}
+
+
+def slabs():
+    """By cache: objects in use, and KiB of slabs."""
+    with open("/proc/slabinfo", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[2:]]
+    page = os.sysconf("SC_PAGE_SIZE") // 1024
+    return {row[0]: (int(row[1]), int(row[14]) * int(row[5]) * page) for row in rows}
+
+
+def parts():
+    """KiB of all that is told apart."""
+    return {**meminfo(), **{name: size for name, (_, size) in slabs().items()}}
+
+
+def used(seconds=2, without=FREE):
     """
     Memory in use in KiB, once it does not shrink any more: without files, empty slabs, and the free
     pages that each CPU has at hand.
     """
     best, quiet = None, 0
     while quiet < seconds:
-        for name in ["/proc/sys/vm/drop_caches", *glob.glob("/sys/kernel/slab/*/shrink")]:
-            with open(name, "w", encoding="ascii") as file:
-                file.write("1")
-        with open("/proc/meminfo", encoding="ascii") as file:
-            info = {line.split(":")[0]: int(line.split()[1]) for line in file}
+        give_back()
+        info = meminfo()
         with open("/proc/zoneinfo", encoding="ascii") as file:
             at_hand = sum(map(int, re.findall(r"^ +count: (\d+)$", file.read(), re.M)))
-        now = (info["MemTotal"] - info["MemFree"] - info["Buffers"] - info["Cached"]
-               - at_hand * os.sysconf("SC_PAGE_SIZE") // 1024)
+        now = info["MemTotal"] - at_hand * os.sysconf("SC_PAGE_SIZE") // 1024
+        now -= sum(info[name] for name in without)
         quiet = 0 if best is None or now < best - 32 else quiet + 1
         best = now if best is None else min(best, now)
         time.sleep(1)
     return best
+
+
+def held():
+    """How many objects of each of the module's caches are in use."""
+    give_back()
+    return {name: count for name, (count, _) in slabs().items() if name.startswith("kmqtt_")}
+
+
+def workers():
+    """How many threads work queues have."""
+    found = 0
+    for name in glob.glob("/proc/[0-9]*/comm"):
+        with contextlib.suppress(OSError), open(name, encoding="ascii") as file:
+            found += file.read().startswith("kworker/")
+    return found
