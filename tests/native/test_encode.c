@@ -268,6 +268,21 @@ static void test_publish(void)
 	ok(publish(6, "t", 0, 0, false, 0) == -EINVAL, "encode PUBLISH: version 6");
 }
 
+static void test_publish_refusals(void)
+{
+	struct kmqtt_publish pub = { .topic = { (const u8 *)"", KMQTT_STRING_MAX + 1 } };
+
+	kmqtt_props_init(&pub.props);
+	ok(kmqtt_publish_encode(NULL, 0, KMQTT_V5, &pub) == -EMSGSIZE,
+	   "encode PUBLISH: topic too long");
+	pub.topic = text_view("t");
+	pub.props.present = KMQTT_PROP_BIT(KMQTT_PROP_RECEIVE_MAX);
+	ok(kmqtt_publish_encode(NULL, 0, KMQTT_V5, &pub) == -EINVAL,
+	   "encode PUBLISH: property of another packet");
+	ok(kmqtt_publish_encode(NULL, 0, KMQTT_V311, &pub) == 5,
+	   "encode PUBLISH: properties do not count in 3.1.1");
+}
+
 /* Head, stored properties and payload one after the other; and what that decodes to. */
 static void check_head(const struct kmqtt_publish_head *head, u8 version, struct bytes stored,
 		       struct bytes payload, const char *name)
@@ -386,6 +401,7 @@ void test_encode(void)
 	test_subscribe();
 	test_acks();
 	test_publish();
+	test_publish_refusals();
 	test_heads();
 	test_head_refusals();
 }
