@@ -418,6 +418,22 @@ static void untake_keeps_latest(struct kunit *test)
 	kmqtt_peer_expect_none(test, peer);
 }
 
+/* The latest of each topic, in the place of the first, be its name longer or shorter. */
+static void keep_latest_tells_topics_apart(struct kunit *test)
+{
+	static const char * const topics[] = { "t/u", "t", "u", "t/u/v", "t/v" };
+	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_KEEP_LATEST, 0, 0);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(topics); i++)
+		publish(test, topics[i], "old");
+	for (i = ARRAY_SIZE(topics); i-- > 0;)
+		publish(test, topics[i], topics[i]);
+	for (i = 0; i < ARRAY_SIZE(topics); i++)
+		kmqtt_peer_expect(test, peer, topics[i]);
+	kmqtt_peer_expect_none(test, peer);
+}
+
 /* A message to "a", for so many sessions. */
 static void queue_hold(struct kunit *test, struct kmqtt_peer *from,
 		       struct kmqtt_stream *stream, int sessions)
@@ -647,6 +663,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(take_has_room),
 	KUNIT_CASE(untake_restores_order),
 	KUNIT_CASE(untake_keeps_latest),
+	KUNIT_CASE(keep_latest_tells_topics_apart),
 	KUNIT_CASE(pending_for_its_port_alone),
 	KUNIT_CASE(queue_wakes_its_port),
 	KUNIT_CASE(queue_holds_wakes_back),

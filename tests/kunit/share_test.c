@@ -445,6 +445,35 @@ static void nothing_is_lost_in_a_storm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, find_first_zero_bit(seen, STORM_MESSAGES), STORM_MESSAGES);
 }
 
+/*
+ * A session in two groups that subscribes to the same itself, twice: each group is on its own
+ * account, the rest is one message. All are held back, since another one may make the writer wait.
+ */
+static void groups_are_apart_when_held_back(struct kunit *test)
+{
+	const struct kmqtt_session_params params = {
+		.kind = KMQTT_KIND_LOCAL, .policy = KMQTT_POLICY_BLOCK,
+	};
+	struct kmqtt_peer *blocker = kmqtt_peer_open(test, &params);
+	struct kmqtt_peer *writer = kmqtt_peer_new(test, NULL, KMQTT_KIND_LOCAL);
+	struct kmqtt_peer *m = member(test, "m", 0);
+	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", "1", 1, false);
+	struct kmqtt_session *blocked = NULL;
+	int i;
+
+	kmqtt_peer_subscribe(test, blocker, "t", 1, 0);
+	kmqtt_peer_subscribe(test, m, "$share/h/t", 2, 0);
+	kmqtt_peer_subscribe(test, m, "t", 2, 0);
+	kmqtt_peer_subscribe(test, m, "+", 2, 0);
+	KUNIT_EXPECT_EQ(test, kmqtt_publish(writer->s, msg, &blocked), 4);
+	KUNIT_EXPECT_PTR_EQ(test, blocked, NULL);
+	kmqtt_msg_put(msg);
+	kmqtt_peer_expect(test, blocker, "1");
+	for (i = 0; i < 3; i++)
+		take(test, m, "1");
+	kmqtt_peer_expect_none(test, m);
+}
+
 static struct kunit_case share_cases[] = {
 	KUNIT_CASE(full_members_are_passed_over),
 	KUNIT_CASE(away_is_better_than_full),
@@ -460,6 +489,7 @@ static struct kunit_case share_cases[] = {
 	KUNIT_CASE(unsubscribe_hands_on),
 	KUNIT_CASE(last_member_keeps_it),
 	KUNIT_CASE(full_member_takes_over_nothing),
+	KUNIT_CASE(groups_are_apart_when_held_back),
 	KUNIT_CASE(nothing_is_lost_in_a_storm),
 	{ }
 };
