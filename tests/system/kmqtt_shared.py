@@ -8,11 +8,17 @@ SHARED = ("pytest_configure", "pytest_runtest_logstart", "pytest_runtest_logrepo
           "kernel_log", "topic", "device", "netlink", "nl")
 
 
-def of_the_system_tests():
-    """Hooks and fixtures of conftest.py here, by name: the module, loaded for all tests, and the
-    kernel's log after each. For the globals of a conftest.py elsewhere."""
+def system_conftest():
+    """conftest.py here, as a module, for tests elsewhere."""
     path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "conftest.py")
     spec = importlib.util.spec_from_file_location("system_conftest", path)
     conftest = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(conftest)
+    return conftest
+
+
+def of_the_system_tests():
+    """Hooks and fixtures of conftest.py here, by name: the module, loaded for all tests, and the
+    kernel's log after each. For the globals of a conftest.py elsewhere."""
+    conftest = system_conftest()
     return {name: getattr(conftest, name) for name in SHARED}
