@@ -54,6 +54,10 @@ debug kcsan rt:
 faults:
 	tests/check setup user $@
 
+# build/coverage/index.html
+coverage:
+	tests/check setup user $@
+
 # Made again from uapi/kmqtt.yaml: the netlink policies and the header of user space.
 generate:
 	tests/generate
@@ -97,6 +101,7 @@ help:
 	@echo 'make debug      all system tests in a kernel with KASAN, lockdep, kmemleak and others: hours'
 	@echo 'make kcsan      likewise, in one that looks for data races; make rt: in PREEMPT_RT kernels'
 	@echo 'make faults     every system call with its first allocation failing, its second, ...'
+	@echo 'make coverage   which lines of the module the tests reach: build/coverage/index.html; an hour'
 	@echo 'make bench      speed and memory, in a virtual machine (ICOUNT=1: in instructions; BROKER=)'
 	@echo 'make profile    where the instructions of a case of the bench go (LOAD=, words of kmqtt bench)'
 	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
@@ -109,4 +114,4 @@ help:
 	@echo 'make clean      all that was built (kernels stay in $${KMQTT_CACHE:-~/.cache/kmqtt})'
 
 .PHONY: all module user setup load unload install demo check generate bench profile fuzz \
-	proofs debug kcsan rt faults soak machines limits clean help
+	proofs debug kcsan rt faults soak coverage machines limits clean help

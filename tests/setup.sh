@@ -9,7 +9,7 @@ packages=(
 	build-essential bc bison flex kmod cpio xz-utils zstd rsync libelf-dev libssl-dev
 	libmnl-dev liburing-dev libcjson-dev pkg-config
 	# to check
-	clang libclang-rt-dev gcc-multilib sparse perl git man-db spin
+	clang libclang-rt-dev gcc-multilib sparse perl git lcov man-db spin
 	python3 python3-pytest python3-pytest-timeout python3-yaml python3-jsonschema
 	# to run
 	qemu-system-x86 busybox-static iproute2 iptables mosquitto mosquitto-clients
