@@ -15,7 +15,9 @@ Each wait has an end; a packet that comes and was not waited for is an error. Th
 """
 
 import collections
+import contextlib
 import itertools
+import socket
 import struct
 
 from kmqtt_packet import (
@@ -140,6 +142,14 @@ class Client(Stream):
         except (EOFError, ConnectionError):
             return
         raise AssertionError(f"{got} and not the end")
+
+    def leave(self):
+        """Goes without a word, and the broker has noticed: nothing more is sent to it."""
+        self.sock.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(EOFError, ConnectionError):
+            while True:
+                self.packet()
+        self.close()
 
     def refused(self, *reasons):
         """The broker closes the connection; with MQTT 5.0 it says one of these codes first."""

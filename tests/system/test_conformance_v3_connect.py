@@ -153,7 +153,7 @@ def test_mqtt311_3_1_2_6_clean_session_discards_the_old_one(broker, ident, topic
     """Before it and after it."""
     one = broker.connect(ident, version=4, clean=False)
     one.subscribe(topic, qos=2)
-    one.close()
+    one.leave()
     other = broker.connect(version=4)
     other.deliver(topic, b"old", qos=2)
     one = broker.connect(ident, version=4, clean=True)
@@ -381,7 +381,7 @@ def test_mqtt311_3_2_0_1_connack_is_the_first_packet(broker, ident, topic):
     """Though messages wait, and though more was sent than a CONNECT."""
     one = broker.connect(ident, version=4, clean=False)
     one.subscribe(topic, qos=1)
-    one.close()
+    one.leave()
     broker.connect(version=4).deliver(topic, b"waits")
     one = broker.raw(version=4)
     one.send(connect(ident, clean=False) + subscribe_packet([topic], 9, version=4) +

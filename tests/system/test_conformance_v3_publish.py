@@ -36,7 +36,7 @@ def test_mqtt311_3_3_1_1_dup_on_what_is_sent_again(broker, ident, topic, other):
     other.deliver(topic, b"2", qos=2)
     assert [(m.payload, m.dup) for m in (one.published(), one.published())] == [
         (b"1", False), (b"2", False)]
-    one.close()
+    one.leave()
     other.deliver(topic, b"3", qos=1)
     one = broker.connect(ident, version=4, clean=False)
     assert [(m.payload, m.dup) for m in one.receive_all(3)] == [

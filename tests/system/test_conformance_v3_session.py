@@ -29,7 +29,7 @@ def test_mqtt311_4_1_0_1_all_of_the_session_is_stored(broker, ident, topic, othe
     first = [one.published() for _ in range(2)]
     one.ack(PUBREC, first[1].packet_id)
     one.acked(PUBREL, first[1].packet_id)
-    one.close()
+    one.leave()
     other.deliver(f"{topic}/b", b"waits", qos=2)
     for _ in range(2):      # nothing of it is used up by coming back
         one = broker.connect(ident, version=4, clean=False)
@@ -199,7 +199,7 @@ def test_mqtt311_4_5_0_1_message_is_added_to_every_session_that_matches(
         one.subscribe(filter_, qos=2)
         sessions.append(one)
     for one in sessions[:4]:
-        one.close()
+        one.leave()
     other.deliver(topic, b"x", qos=2)
     for i, one in enumerate(sessions):
         if i < 4:

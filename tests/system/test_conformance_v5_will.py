@@ -110,9 +110,11 @@ def test_mqtt5_3_1_2_9_will_flag_without_a_whole_will(broker, tail):
 
 
 def test_mqtt5_3_1_2_9_will_qos_and_retain_are_used(broker, topic):
-    one = broker.connect()
+    one, there = broker.connect(), broker.connect()
+    there.subscribe(f"{topic}/+")
     for qos in (0, 1, 2):
         broker.connect(will=Will(f"{topic}/{qos}", b"dead", qos=qos, retain=True)).close()
+        assert there.receive().payload == b"dead"
         one.subscribe((f"{topic}/{qos}", 2 | RETAIN_AS_PUBLISHED))
         got = one.receive()
         assert (got.payload, got.qos, got.retain) == (b"dead", qos, True)
