@@ -143,26 +143,34 @@ class Case:
         self.refused, self.may, self.least = refused, ERRORS | set(may), least
 
 
-def walk(case):
-    """Returns how often it failed."""
+def walk_by(case, attempt, may, what):
+    """
+    Each of a case's steps is made to fail once: @attempt(number) gives what came of it, an error or
+    not, and whether it was hit. Afterwards it works. Returns how often it failed.
+    """
     failed = 0
-    with Nth() as nth:
-        for number in range(1, STEPS):
-            case.before()
-            result, hit = nth.call(number, case.call)
-            if isinstance(result, OSError):
-                assert hit and result.errno in case.may, f"{case.name}, {number}: {result!r}"
-                failed += 1
-                case.refused()
-                result = case.call()
-            case.undo(result)
-            if not hit:
-                break
-        else:
-            raise AssertionError(f"{case.name} does not end")
+    for number in range(1, STEPS):
+        case.before()
+        result, hit = attempt(number)
+        if isinstance(result, OSError):
+            assert hit and result.errno in may, f"{case.name}, {number}: {result!r}"
+            failed += 1
+            case.refused()
+            result = case.call()
+        case.undo(result)
+        if not hit:
+            break
+    else:
+        raise AssertionError(f"{case.name} does not end")
     assert failed >= case.least, f"{case.name}: failed {failed} times"
-    print(f"{case.name}: {number - 1} steps, {failed} errors")
+    print(f"{case.name}: {number - 1} {what}, {failed} errors")
     return failed
+
+
+def walk(case):
+    """The Nth allocation or copy of the calling task fails."""
+    with Nth() as nth:
+        return walk_by(case, lambda number: nth.call(number, case.call), case.may, "steps")
 
 
 class Chance:
@@ -286,25 +294,12 @@ def walk_copies(case, caller):
     As walk(), but of a function of @caller with nothing but its Nth user copy failing: returns how
     often it said so. @case.call() is done once more by itself.
     """
-    refused = 0
-    for number in range(1, STEPS):
-        case.before()
+    def attempt(number):
         with Chance("fail_usercopy", 100, times=1, space=number) as chance:
             try:
                 result = case.call()
             except OSError as error:
                 result = error
-            hit = chance.happened() and not caller.late.value
-        if isinstance(result, OSError):
-            assert hit and result.errno == errno.EFAULT, f"{case.name}, {number}: {result!r}"
-            refused += 1
-            case.refused()
-            result = case.call()
-        case.undo(result)
-        if not hit:
-            break
-    else:
-        raise AssertionError(f"{case.name} does not end")
-    assert refused >= case.least, f"{case.name}: failed {refused} times"
-    print(f"{case.name}: {number - 1} copies, {refused} errors")
-    return refused
+            return result, chance.happened() and not caller.late.value
+
+    return walk_by(case, attempt, {errno.EFAULT}, "copies")

@@ -24,7 +24,7 @@ BAD = re.compile(r"WARNING:|\bBUG\b|Oops|general protection|KASAN|KCSAN|KFENCE|U
                  r"|corruption|usercopy|scheduling while atomic|sleeping function")
 # As in tests/vm/run: a test of faults has asked for it.
 NO_MEMORY = re.compile(r"(kmem_cache_create\w*\(\w+\) failed with error|sysctl could not get directory:"
-                       r" \S+) -\d+$.*?</TASK>$", re.M | re.S)
+                       r" \S+) -12$((?!WARNING:|\bBUG\b|Oops|KASAN).)*?</TASK>$", re.M | re.S)
 
 
 def loaded():
