@@ -82,6 +82,7 @@ u64 kmqtt_sys_decay(u64 avg, u64 now, unsigned int seconds, unsigned int minutes
 	return now - mul_u64_u64_shr(now - avg, factor, 32);
 }
 
+/* What cannot be said is, with all else, the next time. */
 static void kmqtt_sys_say(struct kmqtt_broker *b, const char *name, const char *value)
 {
 	char topic[80];
@@ -93,10 +94,13 @@ static void kmqtt_sys_say(struct kmqtt_broker *b, const char *name, const char *
 	};
 	struct kmqtt_msg *msg = kmqtt_msg_alloc(b, &desc, GFP_KERNEL);
 
-	if (IS_ERR(msg))
-		return;		/* next time */
+	if (IS_ERR(msg)) {
+		b->sys.missed = true;
+		return;
+	}
 	memcpy(kmqtt_msg_payload(msg), value, desc.payload_len);
-	kmqtt_publish(NULL, msg, NULL);
+	if (kmqtt_publish(NULL, msg, NULL) < 0)
+		b->sys.missed = true;
 	kmqtt_msg_put(msg);
 }
 
@@ -160,7 +164,7 @@ static void kmqtt_sys_collect(struct kmqtt_broker *b, const u64 *stat, u64 *v)
 	*v++ = stat[KMQTT_STAT_BYTES_SENT];
 }
 
-static void kmqtt_sys_values(struct kmqtt_broker *b, const u64 *stat)
+static void kmqtt_sys_values(struct kmqtt_broker *b, const u64 *stat, bool all)
 {
 	struct kmqtt_sys *sys = &b->sys;
 	u64 v[KMQTT_SYS_VALUES];
@@ -169,7 +173,7 @@ static void kmqtt_sys_values(struct kmqtt_broker *b, const u64 *stat)
 
 	kmqtt_sys_collect(b, stat, v);
 	for (i = 0; i < KMQTT_SYS_VALUES; i++) {
-		if (sys->begun && sys->said[i] == v[i])
+		if (!all && sys->said[i] == v[i])
 			continue;
 		sys->said[i] = v[i];
 		snprintf(text, sizeof(text), "%llu", v[i]);
@@ -178,7 +182,7 @@ static void kmqtt_sys_values(struct kmqtt_broker *b, const u64 *stat)
 }
 
 static void kmqtt_sys_load(struct kmqtt_broker *b, enum kmqtt_sys_load which, u64 count,
-			   unsigned int seconds)
+			   unsigned int seconds, bool all)
 {
 	struct kmqtt_sys_load_state *load = &b->sys.load[which];
 	char name[48], text[24];
@@ -194,7 +198,7 @@ static void kmqtt_sys_load(struct kmqtt_broker *b, enum kmqtt_sys_load which, u6
 		load->avg[i] = kmqtt_sys_decay(load->avg[i], rate, seconds,
 					       kmqtt_load_minutes[i]);
 		hundredths = load->avg[i] * 100 >> 16;
-		if (b->sys.begun && load->said[i] == hundredths)
+		if (!all && load->said[i] == hundredths)
 			continue;
 		load->said[i] = hundredths;
 		snprintf(name, sizeof(name), "load/%s/%umin", kmqtt_load_names[which],
@@ -212,21 +216,23 @@ static void kmqtt_sys_work(struct work_struct *work)
 	u32 interval = READ_ONCE(b->limits.sys_interval);
 	u64 now = ktime_get_boottime_seconds();
 	u64 stat[KMQTT_STAT_COUNT];
+	bool all = !sys->begun || sys->missed;
 	unsigned int seconds, i;
 	char text[48];
 
 	if (!interval)
 		return;
+	sys->missed = false;
 	kmqtt_stats_sum(b->stats, stat);
 	seconds = sys->begun ? min_t(u64, now - sys->last, KMQTT_SYS_INTERVAL_MAX) : 0;
 	sys->last = now;
-	if (!sys->begun)
+	if (all)
 		kmqtt_sys_say(b, "version", KMQTT_SYS_VERSION);
 	snprintf(text, sizeof(text), "%llu seconds", now - b->started);
 	kmqtt_sys_say(b, "uptime", text);
 	for (i = 0; i < KMQTT_LOAD_COUNT; i++)
-		kmqtt_sys_load(b, i, stat[kmqtt_load_stat[i]], seconds);
-	kmqtt_sys_values(b, stat);
+		kmqtt_sys_load(b, i, stat[kmqtt_load_stat[i]], seconds, all);
+	kmqtt_sys_values(b, stat, all);
 	sys->begun = true;
 	queue_delayed_work(kmqtt_wq, &sys->work, interval * HZ);
 }

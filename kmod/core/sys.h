@@ -64,6 +64,7 @@ struct kmqtt_sys_load_state {
  * @lock:	protects @users
  * @users:	listeners
  * @begun:	@said and @load are in use
+ * @missed:	there was no room for something that was to be said
  * @last:	CLOCK_BOOTTIME second of the last time
  * @max_clients: most clients that were connected at a time, as seen then
  * @max_memory:	most memory of messages, as seen then
@@ -77,6 +78,7 @@ struct kmqtt_sys {
 	struct mutex lock; /* users */
 	unsigned int users;
 	bool begun;
+	bool missed;
 	u64 last;
 	u64 max_clients;
 	u64 max_memory;

@@ -206,16 +206,6 @@ static void kmqtt_client_timer(struct kmqtt_conn *conn)
 	kmqtt_client_arm(c);
 }
 
-static void kmqtt_client_say_why(struct kmqtt_client *c, struct kmqtt_disconnect *dis)
-{
-	if (!c->why || !c->problem_info)
-		return;
-	dis->props.reason_string = kmqtt_view_str(c->why);
-	dis->props.present |= KMQTT_PROP_BIT(KMQTT_PROP_REASON_STRING);
-	if (kmqtt_disconnect_encode(NULL, 0, KMQTT_V5, dis) > c->x.peer_max_packet)
-		dis->props.present = 0;
-}
-
 /*
  * Before it was let in it is told by a CONNACK, afterwards by a DISCONNECT, which
  * 3.x does not have from a server.
@@ -236,7 +226,6 @@ static void kmqtt_client_goodbye(struct kmqtt_conn *conn)
 	if (!kmqtt_reason_allowed(KMQTT_DISCONNECT, dis.reason))
 		dis.reason = KMQTT_RC_UNSPECIFIED;
 	kmqtt_props_init(&dis.props);
-	kmqtt_client_say_why(c, &dis);
 	kmqtt_xchg_disconnect(&c->x, &dis);
 }
 

@@ -227,6 +227,10 @@ static u8 kmqtt_client_open(struct kmqtt_client *c, struct kmqtt_greeting *g, ch
 
 	kmqtt_client_params(c, &g->connect, &params);
 	params.will = kmqtt_will_message(c, &g->connect.will);
+	if (PTR_ERR_OR_ZERO(params.will) == -EILSEQ) {
+		c->why = "with the mount point the will's topic is too long";
+		return KMQTT_RC_TOPIC_NAME_INVALID;
+	}
 	if (IS_ERR(params.will))
 		return KMQTT_RC_QUOTA_EXCEEDED;
 	who = kmqtt_client_identity(c, &g->connect);

@@ -108,9 +108,9 @@ struct kmqtt_chunk {
  * @publish:	the head of a PUBLISH has come; sets *@msg to the message into which
  *		its payload is received, or NULL if that is to be skipped. Return: as
  *		@packet
- * @published:	the payload is there. Return: as @packet, or -EAGAIN: the message
- *		cannot be taken now. Then nothing is read, and @resume is asked
- *		whenever the connection is kicked
+ * @published:	the payload is there. Return: 0, or -EAGAIN: the message cannot be
+ *		taken now. Then nothing is read, and @resume is asked whenever the
+ *		connection is kicked
  * @resume:	try again. Return: as @published
  * @pending:	would @refill append anything? NULL: always asked
  * @refill:	append to the batch what is to be sent. Called when the last one has

@@ -363,16 +363,15 @@ static bool kmqtt_rx_resume(struct kmqtt_conn *conn)
 	struct kmqtt_rx *rx = &conn->rx;
 	u8 *rest;
 	bool ok;
-	int ret;
 
 	if (test_bit(KMQTT_CONN_HELD, &conn->flags))
 		return false;
 	/* held while a payload was coming, it is not whole yet */
 	if (test_and_clear_bit(KMQTT_CONN_PAUSED, &conn->flags) &&
 	    rx->in_body && !rx->body_left) {
-		ret = conn->ops->resume(conn);
+		ok = !conn->ops->resume(conn);
 		kmqtt_wakes_flush(&conn->stream.wakes);
-		if (ret == -EAGAIN) {
+		if (!ok) {
 			set_bit(KMQTT_CONN_PAUSED, &conn->flags);
 			return false;
 		}
@@ -380,10 +379,6 @@ static bool kmqtt_rx_resume(struct kmqtt_conn *conn)
 			kmqtt_msg_put(rx->msg);
 		rx->msg = NULL;
 		rx->in_body = false;
-		if (ret) {
-			kmqtt_conn_fail(conn, EBADMSG, ret);
-			return false;
-		}
 	}
 	if (!rx->rest)
 		return true;

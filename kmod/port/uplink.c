@@ -15,8 +15,6 @@
 #include "port/net.h"
 #include "port/uplink_priv.h"
 
-#define KMQTT_UPLINK_EARLY_MAX	65536	/* bytes read before a socket is handed over */
-
 int kmqtt_uplink_net_init(struct kmqtt_net *kn)
 {
 	INIT_LIST_HEAD(&kn->uplinks.list);
@@ -285,10 +283,6 @@ int kmqtt_uplink_attach(struct kmqtt_net *kn, const char *name, int fd, const vo
 	int ret;
 
 	*why = NULL;
-	if (early_len > KMQTT_UPLINK_EARLY_MAX) {
-		*why = "more than 65536 early bytes";
-		return -EINVAL;
-	}
 	next.sock = kmqtt_sock_get(fd, kn->broker.net, why);
 	if (IS_ERR(next.sock))
 		return PTR_ERR(next.sock);

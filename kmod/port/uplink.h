@@ -378,7 +378,7 @@ int kmqtt_uplink_down(struct kmqtt_net *kn, const char *name);
  *		ways, or an AF_UNIX stream
  * @early:	bytes that user space has already read from it (behind the TLS
  *		handshake), or NULL
- * @early_len:	their number, up to 65536
+ * @early_len:	their number
  * @why:	out, on error: what was wrong
  *
  * CONNECT is sent by the kernel. When the connection ends, the uplink stays

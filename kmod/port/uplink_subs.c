@@ -57,15 +57,6 @@ static void kmqtt_upclaim_free(struct kmqtt_upclaim *c)
 	kfree(c);
 }
 
-static void kmqtt_upsub_free(struct kmqtt_upsub *e)
-{
-	struct kmqtt_upclaim *c, *next;
-
-	list_for_each_entry_safe(c, next, &e->claims, link)
-		kmqtt_upclaim_free(c);
-	kfree(e);
-}
-
 static bool kmqtt_upsub_maximal(const struct kmqtt_upsub *e)
 {
 	return !list_empty(&e->maximal);
@@ -94,12 +85,13 @@ void kmqtt_upsubs_init(struct kmqtt_upsubs *subs)
 	INIT_LIST_HEAD(&subs->sent);
 }
 
+/* Nobody has a claim any more: the topics are gone. */
 void kmqtt_upsubs_destroy(struct kmqtt_upsubs *subs)
 {
 	struct kmqtt_upsub *e, *next;
 
 	rbtree_postorder_for_each_entry_safe(e, next, &subs->tree, node)
-		kmqtt_upsub_free(e);
+		kfree(e);
 	kmqtt_upsubs_init(subs);
 	subs->count = 0;
 }
@@ -182,7 +174,7 @@ static void kmqtt_upsub_settle(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 	} else if (!known && !kmqtt_upsub_used(e)) {
 		rb_erase(&e->node, &subs->tree);
 		subs->count--;
-		kmqtt_upsub_free(e);
+		kfree(e);
 	}
 }
 

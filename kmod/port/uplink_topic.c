@@ -321,19 +321,12 @@ static const char *kmqtt_uptopic_check_prefix(const char *prefix)
 	return NULL;
 }
 
+/* Direction and QoS are known to be in range, by the policy of the netlink interface. */
 static int kmqtt_uptopic_check(const struct kmqtt_uptopic *t,
 			       const struct kmqtt_uplink_topic_conf *conf, const char **why)
 {
 	struct kmqtt_view name, filter;
 
-	if (t->dir < KMQTT_UPLINK_IN || t->dir > KMQTT_UPLINK_DEMAND) {
-		*why = "direction must be in, out, both or demand";
-		return -EINVAL;
-	}
-	if (t->qos > 2) {
-		*why = "QoS must be 0 to 2";
-		return -EINVAL;
-	}
 	*why = kmqtt_uptopic_check_prefix(conf->local) ?:
 	       kmqtt_uptopic_check_prefix(conf->remote);
 	if (*why)

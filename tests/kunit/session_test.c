@@ -402,6 +402,45 @@ static void entries_in_flight_of_a_process(struct kunit *test)
 	kmqtt_msg_put(msg);
 }
 
+static void limits_refused(struct kunit *test, struct kmqtt_limits *limits, const char *name)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	const char *bad;
+
+	limits->max_sessions = 5;
+	KUNIT_EXPECT_EQ(test, kmqtt_limits_set(b, limits, &bad), -ERANGE);
+	KUNIT_EXPECT_STREQ(test, bad, name);
+	KUNIT_EXPECT_EQ(test, b->limits.max_sessions, 0);
+	*limits = b->limits;
+}
+
+/* What is out of its range is named, and nothing changes. */
+static void limits_have_ranges(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_limits limits = b->limits;
+	const char *bad;
+
+	limits.max_inflight_messages = 0;
+	limits_refused(test, &limits, "max_inflight_messages");
+	limits.max_inflight_messages = U16_MAX + 1;
+	limits_refused(test, &limits, "max_inflight_messages");
+	limits.max_packet_size = 19;
+	limits_refused(test, &limits, "max_packet_size");
+	limits.max_packet_size = 268435461;
+	limits_refused(test, &limits, "max_packet_size");
+	limits.policy = KMQTT_POLICY_DROP_NEWEST - 1;
+	limits_refused(test, &limits, "policy");
+	limits.policy = KMQTT_POLICY_BLOCK + 1;
+	limits_refused(test, &limits, "policy");
+	limits.sys_interval = KMQTT_SYS_INTERVAL_MAX + 1;
+	limits_refused(test, &limits, "sys_interval");
+	limits.sys_interval = KMQTT_SYS_INTERVAL_MAX;
+	KUNIT_EXPECT_EQ(test, kmqtt_limits_set(b, &limits, &bad), 0);
+	KUNIT_EXPECT_NULL(test, bad);
+	KUNIT_EXPECT_EQ(test, b->limits.sys_interval, KMQTT_SYS_INTERVAL_MAX);
+}
+
 static void sessions_have_limits(struct kunit *test)
 {
 	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
@@ -638,6 +677,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(remote_sessions_belong_to_their_name),
 	KUNIT_CASE(expiry_changes_while_attached),
 	KUNIT_CASE(ports_tell_who_is_there),
+	KUNIT_CASE(limits_have_ranges),
 	KUNIT_CASE(sessions_have_limits),
 	KUNIT_CASE(clients_count_as_memory),
 	KUNIT_CASE(subscriptions_count_as_memory),

@@ -85,10 +85,43 @@ static void sys_is_silent(struct kunit *test)
 	kmqtt_sys_unuse(b);
 }
 
+/* What there was no memory for is said when there is, though it has not changed. */
+static void sys_catches_up(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_peer *peer = kmqtt_peer_new(test, "watcher", KMQTT_KIND_LOCAL);
+	struct kmqtt_delivery d;
+
+	kmqtt_peer_subscribe(test, peer, "$SYS/#", 0, 0);
+	b->limits.memory_limit = 1;
+	kmqtt_sys_use(b);
+	flush_delayed_work(&b->sys.work);
+	KUNIT_EXPECT_EQ(test, b->retain.count, 0UL);
+	kmqtt_peer_expect_none(test, peer);
+	b->limits.memory_limit = 1 << 20;
+	kmqtt_sys_changed(b);
+	flush_delayed_work(&b->sys.work);
+	sys_expect(test, peer, "$SYS/broker/version", "kmqtt version 1.0.0");
+	sys_expect(test, peer, "$SYS/broker/load/connections/15min", "0.00");
+	sys_expect(test, peer, "$SYS/broker/clients/total", "0");
+	sys_expect(test, peer, "$SYS/broker/publish/bytes/sent", "0");
+	/* once: not what is as it was */
+	while (kmqtt_peer_take(peer, &d) == 1)
+		kmqtt_delivery_put(&d);
+	kmqtt_sys_changed(b);
+	flush_delayed_work(&b->sys.work);
+	while (kmqtt_peer_take(peer, &d) == 1) {
+		KUNIT_EXPECT_NE(test, d.msg->topic_len, strlen("$SYS/broker/version"));
+		kmqtt_delivery_put(&d);
+	}
+	kmqtt_sys_unuse(b);
+}
+
 static struct kunit_case sys_cases[] = {
 	KUNIT_CASE(sys_decays),
 	KUNIT_CASE(sys_is_said),
 	KUNIT_CASE(sys_is_silent),
+	KUNIT_CASE(sys_catches_up),
 	{}
 };
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """The device /dev/kmqtt as uapi/kmqtt.h describes it, with nothing but the standard library."""
 
+import contextlib
 import ctypes
 import errno
 import fcntl
 import mmap
 import os
 import select
+import signal
 import struct
 from collections import namedtuple
 
@@ -296,6 +298,18 @@ def libc(name, *args):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return result
+
+
+@contextlib.contextmanager
+def alarms():
+    """Signals, one after the other, to this thread, which waits in the kernel by libc()."""
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.3, 0.3)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Slow:

@@ -43,7 +43,7 @@ CAPTURES = os.environ.get("KMQTT_CAPTURES")
 SWITCH = {"max_inflight_messages", "max_inflight_bytes", "max_queued_messages", "max_queued_bytes",
           "message_size_limit", "retain_available", "check_retain_source",
           "persistent_client_expiration", "queue_qos0_messages", "upgrade_outgoing_qos",
-          "acl_default", "memory_limit"}
+          "acl_default", "memory_limit", "max_sessions", "max_retained_messages", "sys_interval"}
 
 
 def text(value):

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Remote clients and the password table."""
 
+import resource
+import select
+
 import pytest
 
 from kmqtt_client import connect_packet
+from kmqtt_packet import REASON_STRING, wait_for
 from kmqtt_server import KmqttServer
 
 USERS = {"joe": "secret", "ann": "", "b c": "pä ss", "long": "x" * 1000}
@@ -97,6 +101,46 @@ def test_storm(broker, ident, topic):
         client.close()
     broker.kmqtt("passwd", "del", "slow")
     assert attempt(broker, ident + "joe", "joe", "secret").connacked().reason == 0
+
+
+@pytest.fixture
+def many_files():
+    """The test may open more files than is usual."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, tuple(max(one, 4096) for one in before))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("many_files")
+@pytest.mark.broker(anonymous=False, connect_timeout=600, users={"joe": "secret"})
+def test_more_checks_than_may_wait(broker, ident):
+    """More than one listener's clients: who comes then is to come again later."""
+    with broker.netlink() as nl:
+        nl.do("listener-new", name="second", ipv4=0x7f000001, port=1884, connect_timeout=600)
+        nl.do("user-set", name="slow", iterations=1000000, salt=b"s", hash=bytes(64))
+        first, poller, waiting = broker.port, select.poll(), {}
+        for number in range(1200):
+            broker.port = first + number % 2
+            client = attempt(broker, f"{ident}-{number}", "slow", "x")
+            waiting[client.sock.fileno()] = client
+            poller.register(client.sock, select.POLLIN)
+        broker.port = first
+
+        def refused():
+            for number, _ in poller.poll(0):
+                poller.unregister(number)
+                got = waiting.pop(number).connacked()
+                if got.reason == 0x89:
+                    return got
+                assert got.reason == 0x86
+            return None
+        assert wait_for(refused).props == \
+            {REASON_STRING: b"too many passwords wait to be checked"}
+        nl.do("user-del", name="slow")
+        broker.close_clients()
+        wait_for(lambda: attempt(broker, ident, "joe", "secret").connacked().reason == 0)
+        nl.do("listener-del", name="second")
 
 
 def test_namespace_goes_during_checks(tmp_path):

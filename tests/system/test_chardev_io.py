@@ -8,8 +8,8 @@ import select
 import stat
 
 import pytest
-from kmqtt_dev import (DEVICE, DROPPED, HEAD, MESSAGE, RETAIN, Edge, libc, parse, parse_all, record,
-                       refused, string_prop, user_prop)
+from kmqtt_dev import (CONTENT_TYPE, DEVICE, DROPPED, HEAD, MESSAGE, RETAIN, Edge, libc, parse,
+                       parse_all, record, refused, string_prop, user_prop)
 
 
 @pytest.fixture
@@ -177,6 +177,24 @@ def test_records_before_a_bad_page_are_read_and_the_rest_stays(pair):
     count = libc("read", reader.fd, edge.before(2 * size + 20), ctypes.c_size_t(4096))
     assert count == 2 * size
     assert [m.payload[:1] for m in reader.read()] == [b"2", b"3", b"4"]
+
+
+def test_a_bad_page_anywhere_loses_nothing(pair):
+    """In a record of which all parts are long, and the subscriptions' identifiers are in it."""
+    writer, reader, topic = pair
+    name = f"{topic}/{'x' * 300}"
+    for number, pattern in enumerate([f"{topic}/+", f"{topic}/#", name], 1):
+        reader.subscribe(pattern, sub_id=number)
+    writer.publish(name, bytes(700), props=string_prop(CONTENT_TYPE, "t" * 200))
+    edge = Edge()
+    for there in range(0, 1200, 40):
+        with refused(errno.EFAULT):
+            libc("read", reader.fd, edge.before(there), ctypes.c_size_t(4096))
+    [got] = reader.read()
+    assert (got.topic, got.payload) == (name, bytes(700))
+    text = string_prop(CONTENT_TYPE, "t" * 200)
+    assert got.props[:len(text)] == text
+    assert sorted([got.sub_id, *got.props[len(text) + 1::2]]) == [1, 2, 3]
 
 
 def test_what_a_bad_address_gave_back_counts_as_queued(pair):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Subscriptions, named sessions, acknowledgement, queues that are full."""
 
+import ctypes
 import errno
 import os
 import select
@@ -9,9 +10,9 @@ import time
 
 import pytest
 from kmqtt_dev import (ACK_UP_TO, BLOCK, CLEAN, DROP_NEWEST, DROP_OLDEST, DROPPED, FOREVER,
-                       KEEP_LATEST, MANUAL_ACK, NO_LOCAL, QUEUE_QOS0, REPORT_DROPS, RETAIN,
-                       RETAIN_AS_PUBLISHED, SUBSCRIPTION_ID, Device, Slow, libc, parse_all, record,
-                       refused)
+                       IOC_PUBLISH, KEEP_LATEST, MANUAL_ACK, NO_LOCAL, PUBLISH, QUEUE_QOS0,
+                       REPORT_DROPS, RETAIN, RETAIN_AS_PUBLISHED, SUBSCRIPTION_ID, Device, Slow,
+                       alarms, libc, parse_all, record, refused)
 
 
 def payloads(messages):
@@ -248,6 +249,20 @@ def test_who_lost_a_session_takes_nothing_more_from_it(device, topic):
     assert [m.dup for m in again] == [i < taken for i in range(40)]
 
 
+def test_who_must_not_wait_does_not_wait_for_another_reader(device, topic):
+    one = device().subscribe(topic)
+    fill(device, topic, 40)
+    slow, got = Slow(), []
+    thread = threading.Thread(target=lambda: got.append(libc("read", one.fd, slow.start, 1 << 16)))
+    thread.start()
+    slow.touched()
+    with refused(errno.EAGAIN):
+        os.preadv(one.fd, [bytearray(1 << 16)], -1, os.RWF_NOWAIT)
+    slow.let_go()
+    thread.join()
+    assert payloads(parse_all(slow.map[:got[0]]) + one.drain()) == [str(i) for i in range(40)]
+
+
 def test_a_session_has_one_name(device, topic):
     one = device(topic)
     with refused(errno.EBUSY):
@@ -457,6 +472,25 @@ def test_block_tells_a_writer_that_must_not_wait(device, topic):
     assert writer.poll() & select.POLLOUT
     assert writer.write(data) == len(data)
     assert one.stats().dropped_messages == 0
+
+
+def test_a_signal_ends_a_publish_that_waits(device, topic):
+    """Where it has not gone out; and who must not wait is told so."""
+    one = device(policy=BLOCK, messages=1).subscribe(topic, qos=1)
+    writer, other = device(), device(mode=os.O_RDWR | os.O_NONBLOCK)
+    writer.publish(topic, "1", qos=1)
+    data = record(topic, "2", qos=1)
+    keep = ctypes.create_string_buffer(data, len(data))
+    argument = ctypes.create_string_buffer(PUBLISH.pack(
+        PUBLISH.size, 0, ctypes.addressof(keep), len(data), 0))
+    with alarms(), refused(errno.EINTR):
+        libc("ioctl", writer.fd, ctypes.c_ulong(IOC_PUBLISH), argument)
+    with refused(errno.EAGAIN):
+        other.publish_wait(data)
+    assert payloads(one.drain()) == ["1"]
+    with refused(errno.ENOLINK):
+        writer.publish_wait(data)
+    assert payloads(one.drain()) == ["2"]
 
 
 @pytest.mark.parametrize("edge", [0, select.EPOLLET])

@@ -230,6 +230,27 @@ def test_dual_stack(space):
         client.disconnect()
 
 
+def test_address_on_two_links(space, cli):
+    """Their names would be the same: the second needs one of its own."""
+    subprocess.run(["ip", "link", "add", "veth-1", "netns", cli.netns, "type", "veth", "peer",
+                    "name", "veth-2", "netns", cli.netns], check=True)
+    scopes = []
+    for link in "veth-1", "veth-2":
+        subprocess.run(["ip", "-n", cli.netns, "addr", "add", "fe80::7/64", "dev", link, "nodad"],
+                       check=True)
+        subprocess.run(["ip", "-n", cli.netns, "link", "set", link, "up"], check=True)
+        with space.inside():
+            scopes.append(socket.if_nametoindex(link))
+    wanted = {"ipv6": ipaddress.ip_address("fe80::7").packed, "port": 1883}
+    first = space.nl.do("listener-new", scope_id=scopes[0], **wanted)
+    assert first["name"] == "[fe80::7]:1883"
+    error = refused(space.nl.do, "listener-new", scope_id=scopes[1], **wanted)
+    assert (error.errno, error.text) == (errno.EEXIST, "there is a listener of this name")
+    space.nl.do("listener-new", name="other", scope_id=scopes[1], **wanted)
+    assert [(one["name"], one["scope_id"]) for one in space.nl.dump("listener-get")] == \
+        [("[fe80::7]:1883", scopes[0]), ("other", scopes[1])]
+
+
 def test_v6only(space):
     """Then the other family is free for another listener of the same port."""
     nl = space.nl
@@ -425,6 +446,21 @@ def test_namespace_goes_with_its_clients(space, cli):
             check=True).stdout)
     space.nl.do("listener-new", ipv4=LOOPBACK, port=1883, anonymous=1)
     space.connect().disconnect()
+
+
+def test_unload_with_an_authenticator(space):
+    """Its socket does not hold the module, and is nothing to the one that is loaded next."""
+    for nl in space.nls:
+        nl.close()
+    with space.inside():
+        old = Netlink()
+    with old:
+        old.do("auth-register")
+        subprocess.run(["rmmod", "kmqtt"], check=True)
+        assert not loaded()
+        subprocess.run(["insmod", module_path()], check=True)
+        with space.inside(), Netlink() as nl:
+            nl.do("auth-register")
 
 
 def test_unload_with_clients(space):

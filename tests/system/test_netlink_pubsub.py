@@ -221,14 +221,40 @@ def test_limits(nl, netlink, topic):
                                ("max_subscriptions", "max_packet_size", "max_sessions")})
 
 
+def test_retained_limit(nl, topic):
+    """One may be replaced still."""
+    nl.do("publish", topic=topic, payload=b"1", retain=1)
+    try:
+        nl.do("switch-set", max_retained_messages=1)
+        error = refused(nl.do, "publish", topic=f"{topic}/more", payload=b"2", retain=1)
+        assert (error.errno, error.text) == (errno.ENOBUFS, "too many retained messages")
+        nl.do("publish", topic=topic, payload=b"3", retain=1)
+    finally:
+        nl.do("switch-set", max_retained_messages=0)
+    assert [one["payload_len"] for one in nl.dump("retained-get", filter=f"{topic}/#")] == [1]
+    nl.do("retained-del", filter=topic)
+
+
+def test_many_at_once(nl, netlink, topic):
+    """All that is retained, in its order, as far as the socket has room for it."""
+    for i in range(150):
+        nl.do("publish", topic=f"{topic}/{i:03}", payload=b"%d" % i, retain=1)
+    other = netlink(rcvbuf=4 << 20)
+    other.do("subscribe", filter=f"{topic}/#")
+    assert sorted(int(payload(other.message())) for _ in range(150)) == list(range(150))
+    nl.do("retained-del", filter=f"{topic}/#")
+
+
 def test_memory_limit(nl, topic):
     before = nl.do("switch-get")["memory_limit"]
     nl.do("publish", topic=topic, payload=bytes(2000), retain=1)
     try:
         nl.do("switch-set", memory_limit=1000)
-        error = refused(nl.do, "publish", topic=topic, payload=b"x")
-        assert (error.errno, error.text) == \
-               (errno.ENOBUFS, "the switch's memory-limit is reached")
+        for call in ({"name": "publish", "topic": topic, "payload": b"x"},
+                     {"name": "subscribe", "filter": topic}):
+            error = refused(nl.do, call.pop("name"), **call)
+            assert (error.errno, error.text) == \
+                (errno.ENOBUFS, "the switch's memory-limit is reached")
     finally:
         nl.do("switch-set", memory_limit=before)
         nl.do("retained-del", filter=topic)

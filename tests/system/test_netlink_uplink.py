@@ -175,6 +175,20 @@ def test_new_refused(nl, attrs, number, text):
     assert nl.dump("uplink-get") == []
 
 
+@pytest.mark.parametrize("attrs, text", [
+    ({"server": [{"port": 1}]}, "a server has either an IPv4 or an IPv6 address"),
+    ({"server": [LOCAL] * 9}, "too many servers"),
+    ({"early_data": b"x"}, "early data belongs to a socket"),
+    ({"fd": 0, "admin_up": 0}, "an uplink that gets a socket is up"),
+    ({"fd": 0}, "a socket is handed over without other settings"),
+])
+def test_set_refused(nl, attrs, text):
+    nl.do("uplink-new", name="same", admin_up=0)
+    error = refused(nl.do, "uplink-set", name="same", keepalive=5, **attrs)
+    assert (error.errno, error.text) == (errno.EINVAL, text)
+    assert nl.do("uplink-get", name="same")["keepalive"] == 60
+
+
 @pytest.mark.parametrize("size", [0, 15, 17])
 def test_ipv6_length(nl, size):
     error = refused(nl.do, "uplink-new", name="bad",
@@ -425,6 +439,18 @@ def test_topics_in_parts(nl):
     assert nl.dump("uplink-topic-get", uplink="u1") == []
     error = refused(nl.dump, "uplink-topic-get", uplink="nobody")
     assert (error.errno, error.text) == (errno.ENOENT, "no such uplink")
+
+
+def test_most_topics(nl):
+    nl.do("uplink-new", name="t", admin_up=0)
+    for i in range(1024):
+        nl.do("uplink-topic-new", uplink="t", filter=f"{i}", direction=DIRECTION["in"])
+    more = {"uplink": "t", "filter": "more", "direction": DIRECTION["in"]}
+    error = refused(nl.do, "uplink-topic-new", **more)
+    assert (error.errno, error.text) == (errno.ENOSPC, "the uplink has 1024 topics already")
+    nl.do("uplink-topic-del", uplink="t", filter="500")
+    nl.do("uplink-topic-new", **more)
+    assert nl.do("uplink-get", name="t")["topics"] == 1024
 
 
 def test_longest_topic(nl):

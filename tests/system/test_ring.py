@@ -16,8 +16,8 @@ import time
 
 import pytest
 from conftest import HERE
-from kmqtt_dev import (BLOCK, DROP_NEWEST, DROPPED, MANUAL_ACK, MESSAGE, REPORT_DROPS, RING_ERROR,
-                       RING_MORE, SUBSCRIPTION_ID, record, refused)
+from kmqtt_dev import (BLOCK, DROP_NEWEST, DROPPED, IOC_RING, MANUAL_ACK, MESSAGE, REPORT_DROPS,
+                       RING, RING_ERROR, RING_MORE, SUBSCRIPTION_ID, libc, record, refused)
 
 PAGE = mmap.PAGESIZE
 
@@ -232,6 +232,20 @@ def test_a_size_that_makes_no_sense_is_refused(device, topic, size):
         one.ring(size)
     device().publish(topic)
     assert len(one.read()) == 1
+
+
+def test_whom_its_size_cannot_be_told_has_no_ring(device, topic):
+    """The struct can be read, and not be written."""
+    one = device().subscribe(topic)
+    memory = mmap.mmap(-1, PAGE)
+    memory.write(RING.pack(RING.size, 0, PAGE, 0, 0, 0, 0))
+    at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc("mprotect", at, ctypes.c_size_t(PAGE), mmap.PROT_READ)
+    with refused(errno.EFAULT):
+        libc("ioctl", one.fd, ctypes.c_ulong(IOC_RING), at)
+    ring = one.ring(PAGE)
+    device().publish(topic, "x")
+    assert payloads(ring.take()) == [b"x"]
 
 
 def test_the_largest_ring(device, topic):

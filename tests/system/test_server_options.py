@@ -4,7 +4,7 @@
 import pytest
 
 from kmqtt_client import Will, connect_packet
-from kmqtt_packet import PUBACK, PUBREC, SESSION_EXPIRY
+from kmqtt_packet import PUBACK, PUBREC, REASON_STRING, SESSION_EXPIRY, publish_packet
 
 
 # message_size_limit
@@ -52,6 +52,18 @@ def test_qos_of_the_subscription(broker, topic):
     got = later.receive()
     assert (got.qos, got.retain) == (1, True)
     sender.deliver(topic, b"", qos=0, retain=True)
+
+
+@pytest.mark.broker(upgrade_outgoing_qos=True)
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_qos_of_the_subscription_in_one_stream(broker, topic, version):
+    """What comes in one piece is as what comes one by one."""
+    reader = broker.connect()
+    reader.subscribe(topic, qos=1)
+    broker.connect(version=version).send(b"".join(
+        publish_packet(topic, b"%d" % i, version=version) for i in range(20)))
+    assert [(one.qos, one.payload) for one in (reader.receive() for _ in range(20))] == \
+        [(1, b"%d" % i) for i in range(20)]
 
 
 # check_retain_source
@@ -111,3 +123,53 @@ def test_one_in_flight(broker, topic, ident):
     assert [reader.receive().payload for _ in range(2)] == [b"\1", b"\2"]
     reader.ping()
     reader.disconnect()
+
+
+# max_sessions
+
+@pytest.mark.broker(max_sessions=1)
+def test_no_more_sessions(broker, ident):
+    """Who has one may come back to it."""
+    client = broker.connect(ident, props={SESSION_EXPIRY: 100})
+    for version, reason in (3, 3), (4, 3), (5, 0x97):
+        other = broker.raw(version)
+        other.send(connect_packet(f"{ident}-other", version=version))
+        got = other.not_connected(reason)
+    assert got.props == {REASON_STRING: b"max_sessions is reached"}
+    client.ping()
+    client.close()
+    assert broker.connect(ident, clean=False).connack.present
+
+
+@pytest.mark.parametrize("version, reason", [(3, 2), (4, 2), (5, 0x85)])
+def test_name_of_another_kind_of_session(broker, device, ident, version, reason):
+    """What a process has is not given to a client."""
+    with broker.inside():
+        dev = device(ident).subscribe(ident)
+    client = broker.raw(version)
+    client.send(connect_packet(ident, version=version))
+    got = client.not_connected(reason)
+    if version == 5:
+        assert got.props == {REASON_STRING: b"the client identifier is the name of another kind"
+                                            b" of session"}
+    dev.publish(ident, b"still mine")
+    assert [one.payload for one in dev.read()] == [b"still mine"]
+
+
+# max_retained_messages
+
+@pytest.mark.broker(max_retained_messages=1, sys_interval=0)
+@pytest.mark.parametrize("qos", [1, 2])
+def test_no_more_retained_messages(broker, topic, qos):
+    """Before 5.0 that cannot be said, and the connection ends. One may take another's place."""
+    client, old = broker.connect(), broker.connect(version=4)
+    assert client.deliver(topic, b"1", qos=qos, retain=True) < 0x80
+    assert client.deliver(f"{topic}/more", b"2", qos=qos, retain=True) == 0x97
+    old.publish(f"{topic}/more", b"3", qos=qos, packet_id=1, retain=True)
+    old.closed()
+    assert client.deliver(topic, b"4", qos=qos, retain=True) < 0x80
+    client.subscribe(f"{topic}/#")
+    assert client.receive().payload == b"4"
+    client.ping()
+    client.unsubscribe(f"{topic}/#")
+    client.deliver(topic, b"", retain=True)

@@ -103,6 +103,21 @@ def test_bridges_tell_their_state(broker, ident):
     assert watcher.receive().payload == b"0"
 
 
+def test_bridges_may_share(broker, topic):
+    """What a bridge gets is not its own, but for a shared subscription, which others have too."""
+    bridge, other = broker.connect(version=4, level=0x84), broker.connect(version=4, level=4)
+    assert bridge.subscribe(f"$share/group/{topic}", f"{topic}/own") == [0, 0]
+    assert other.subscribe(f"{topic}/own") == [0]
+    bridge.publish(topic, b"shared", retain=True)
+    got = bridge.receive()
+    assert (got.payload, got.retain) == (b"shared", True)
+    bridge.deliver(f"{topic}/own", b"own")
+    bridge.ping()
+    assert other.receive().payload == b"own"
+    bridge.publish(topic, b"", retain=True)
+    bridge.receive()
+
+
 @pytest.fixture
 def trace():
     """A function that tells what was traced; the tracepoints kmqtt:* are on meanwhile."""

@@ -280,6 +280,32 @@ def test_in_use():
     theirs.close()
 
 
+def test_one_that_waits_for_two():
+    """A socket whose turn has not come is nobody's yet: who uses it first has it."""
+    ours, theirs = tcp_pair()
+    more, far = tcp_pair()
+    with Uplink("fd") as up, Uplink("fd2") as other:
+        up.set(fd=ours.fileno())
+        first = Peer(theirs)
+        first.handshake()
+        up.wait(UP)
+        # the first one does not close its side, so it takes a while
+        up.set(fd=more.fileno())
+        other.set(fd=more.fileno())
+        more.close()
+        second = Peer(far)
+        second.handshake()
+        other.wait(UP)
+        first.close()
+        up.event("uplink-down", error=16)
+        up.wait(WAIT_FD)
+        other.set(admin_up=0)
+        assert second.disconnected() == 0
+        second.close()
+        other.wait(DOWN)
+    ours.close()
+
+
 def test_module_stays_while_the_socket_lives():
     """The last one to close it lets the module go."""
     def references():
