@@ -104,6 +104,23 @@ void kmqtt_identity_release(struct kmqtt_identity *id)
 	id->cgroup = NULL;
 }
 
+void kmqtt_identity_free(struct kmqtt_identity *id)
+{
+	kmqtt_identity_release(id);
+	kfree(id);
+}
+
+static void kmqtt_identity_free_rcu(struct rcu_head *rcu)
+{
+	kmqtt_identity_free(container_of(rcu, struct kmqtt_identity, rcu));
+}
+
+void kmqtt_identity_put(struct kmqtt_identity *id)
+{
+	if (refcount_dec_and_test(&id->refs))
+		call_rcu(&id->rcu, kmqtt_identity_free_rcu);
+}
+
 static size_t kmqtt_name_size(const char *name)
 {
 	return name ? strlen(name) + 1 : 0;

@@ -93,8 +93,8 @@ size_t kmqtt_identity_size(const struct kmqtt_identity *id);
 /**
  * kmqtt_identity_copy() - for who outlives the session
  *
- * With one reference, and names of its own; to be freed by kmqtt_identity_release()
- * and kfree(). Process context, may sleep. Return: it or NULL.
+ * With one reference, and names of its own; to be freed by kmqtt_identity_free()
+ * or kmqtt_identity_put(). Process context, may sleep. Return: it or NULL.
  */
 struct kmqtt_identity *kmqtt_identity_copy(const struct kmqtt_identity *id);
 
@@ -103,6 +103,12 @@ bool kmqtt_identity_same(const struct kmqtt_identity *a, const struct kmqtt_iden
 
 /** kmqtt_identity_release() - drop the references (atomic); does not free @id */
 void kmqtt_identity_release(struct kmqtt_identity *id);
+
+/** kmqtt_identity_free() - drop its references, and free one from kmalloc (atomic) */
+void kmqtt_identity_free(struct kmqtt_identity *id);
+
+/** kmqtt_identity_put() - drop a reference to it (atomic) */
+void kmqtt_identity_put(struct kmqtt_identity *id);
 
 /**
  * struct kmqtt_acl_rule - one rule

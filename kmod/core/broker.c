@@ -94,6 +94,8 @@ int kmqtt_broker_init(struct kmqtt_broker *b, struct net *net)
 	b->started = ktime_get_boottime_seconds();
 	mutex_init(&b->sessions_lock);
 	xa_init(&b->by_number);
+	b->by_expiry = RB_ROOT_CACHED;
+	INIT_DELAYED_WORK(&b->expiry_work, kmqtt_sessions_expire);
 	atomic_set(&b->blockers, 0);
 	kmqtt_sys_init(b);
 	b->stats = kmqtt_stats_alloc();
@@ -130,7 +132,7 @@ void kmqtt_broker_shutdown(struct kmqtt_broker *b)
 {
 	might_sleep();
 	kmqtt_sessions_end_all(b);
-	/* an expiry that was running when its session ended */
+	cancel_delayed_work_sync(&b->expiry_work);
 	flush_workqueue(kmqtt_wq);
 }
 

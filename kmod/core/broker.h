@@ -86,6 +86,9 @@ struct kmqtt_limits {
  * @sessions:		by name
  * @by_number:		by number, ascending
  * @sessions_lock:	writers of both, and set-up and end of sessions
+ * @by_expiry:		sessions that nobody is attached to and that end, the first of
+ *			them first, under @sessions_lock
+ * @expiry_work:	ends them
  * @session_count:	under @sessions_lock
  * @next_number:	under @sessions_lock
  * @dying:		no session is made any more
@@ -105,6 +108,8 @@ struct kmqtt_broker {
 	struct rhashtable sessions;
 	struct xarray by_number;
 	struct mutex sessions_lock;	/* writers of sessions, by_number, limits */
+	struct rb_root_cached by_expiry;
+	struct delayed_work expiry_work;
 	u32 session_count;
 	unsigned long next_number;
 	bool dying;

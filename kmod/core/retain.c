@@ -26,8 +26,7 @@ static void kmqtt_retain_put_source(struct kmqtt_broker *broker, struct kmqtt_id
 	if (!source || !refcount_dec_and_test(&source->refs))
 		return;
 	kmqtt_memory_uncharge(broker, kmqtt_identity_size(source));
-	kmqtt_identity_release(source);
-	kfree(source);
+	kmqtt_identity_free(source);
 }
 
 /* Who published last, where nothing is left of what he did. */

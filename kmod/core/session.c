@@ -21,6 +21,9 @@
 /* longest time to arm a timer for at once; longer ones are armed again */
 #define KMQTT_EXPIRY_STEP	(24 * 3600)
 
+/* sessions that end in one go, with sessions_lock held */
+#define KMQTT_EXPIRY_BATCH	64
+
 static u32 kmqtt_name_hashfn(const void *key, u32 len, u32 seed)
 {
 	return jhash(key, strlen(key), seed);
@@ -52,20 +55,6 @@ const struct rhashtable_params kmqtt_session_params_by_name = {
 #define KMQTT_SESSION_SIZE	(sizeof(struct kmqtt_session) + 48)
 
 static struct kmem_cache *kmqtt_session_cache;
-
-static void kmqtt_identity_free_rcu(struct rcu_head *rcu)
-{
-	struct kmqtt_identity *who = container_of(rcu, struct kmqtt_identity, rcu);
-
-	kmqtt_identity_release(who);
-	kfree(who);
-}
-
-void kmqtt_identity_put(struct kmqtt_identity *who)
-{
-	if (refcount_dec_and_test(&who->refs))
-		call_rcu(&who->rcu, kmqtt_identity_free_rcu);
-}
 
 int kmqtt_session_init(void)
 {
@@ -107,7 +96,7 @@ static void kmqtt_session_free_rcu(struct rcu_head *rcu)
 
 	/* not by another call_rcu(): the module waits for those of one round */
 	if (who && refcount_dec_and_test(&who->refs))
-		kmqtt_identity_free_rcu(&who->rcu);
+		kmqtt_identity_free(who);
 	kmqtt_will_free(s->will);
 	mem_cgroup_put(s->memcg);
 	kmqtt_session_free(s);
@@ -162,16 +151,55 @@ static struct kmqtt_port *kmqtt_session_unplug(struct kmqtt_session *s)
 	return port;
 }
 
-static void kmqtt_session_arm_expiry(struct kmqtt_session *s)
+static struct kmqtt_session *kmqtt_session_of_expiry(const struct rb_node *node)
 {
-	u64 now = ktime_get_boottime_seconds();
-	u64 left = s->expires > now ? s->expires - now : 0;
+	return rb_entry(node, struct kmqtt_session, expiry_link);
+}
 
-	/* the work holds a reference while it is queued */
-	refcount_inc(&s->refs);
-	if (!queue_delayed_work(kmqtt_wq, &s->expiry_work,
-				min_t(u64, left, KMQTT_EXPIRY_STEP) * HZ))
-		kmqtt_session_put(s);
+static bool kmqtt_session_earlier(struct rb_node *a, const struct rb_node *b)
+{
+	return kmqtt_session_of_expiry(a)->expires < kmqtt_session_of_expiry(b)->expires;
+}
+
+/* sessions_lock held. Return: who ends first, or NULL */
+static struct kmqtt_session *kmqtt_session_first_expiry(const struct kmqtt_broker *b)
+{
+	struct rb_node *node = rb_first_cached(&b->by_expiry);
+
+	return node ? kmqtt_session_of_expiry(node) : NULL;
+}
+
+/* sessions_lock held */
+static void kmqtt_session_arm(struct kmqtt_broker *b)
+{
+	const struct kmqtt_session *first = kmqtt_session_first_expiry(b);
+	u64 now = ktime_get_boottime_seconds();
+	u64 left;
+
+	if (!first)
+		return;
+	left = first->expires > now ? first->expires - now : 0;
+	mod_delayed_work(kmqtt_wq, &b->expiry_work, min_t(u64, left, KMQTT_EXPIRY_STEP) * HZ);
+}
+
+/* It has no port: it ends when its session expiry interval is over. sessions_lock held. */
+static void kmqtt_session_expiry_begin(struct kmqtt_session *s)
+{
+	struct kmqtt_broker *b = s->broker;
+
+	s->expires = ktime_get_boottime_seconds() + s->expiry;
+	rb_add_cached(&s->expiry_link, &b->by_expiry, kmqtt_session_earlier);
+	if (kmqtt_session_first_expiry(b) == s)
+		kmqtt_session_arm(b);
+}
+
+/* sessions_lock held */
+static void kmqtt_session_expiry_end(struct kmqtt_session *s)
+{
+	if (RB_EMPTY_NODE(&s->expiry_link))
+		return;
+	rb_erase_cached(&s->expiry_link, &s->broker->by_expiry);
+	RB_CLEAR_NODE(&s->expiry_link);
 }
 
 /*
@@ -225,29 +253,25 @@ static void kmqtt_session_end(struct kmqtt_session *s, u8 reason)
 	if (s->policy == KMQTT_POLICY_BLOCK)
 		atomic_dec(&b->blockers);
 	wake_up_all(&s->space);
-	if (cancel_delayed_work(&s->expiry_work))
-		kmqtt_session_put(s);
+	kmqtt_session_expiry_end(s);
 	kmqtt_session_put(s);
 }
 
-static void kmqtt_session_expire(struct work_struct *work)
+void kmqtt_sessions_expire(struct work_struct *work)
 {
-	struct kmqtt_session *s = container_of(work, struct kmqtt_session,
-					       expiry_work.work);
-	struct kmqtt_broker *b = s->broker;
+	struct kmqtt_broker *b = container_of(work, struct kmqtt_broker, expiry_work.work);
+	unsigned int left = KMQTT_EXPIRY_BATCH;
+	struct kmqtt_session *s;
 
 	mutex_lock(&b->sessions_lock);
-	if (!s->dead && !kmqtt_session_port(s) && s->expires) {
-		if (ktime_get_boottime_seconds() >= s->expires) {
-			kmqtt_session_event(s, KMQTT_EVENT_EXPIRE, 0);
-			kmqtt_stats_add(b->stats, KMQTT_STAT_SESSIONS_EXPIRED, 1);
-			kmqtt_session_end(s, 0);
-		} else {
-			kmqtt_session_arm_expiry(s);
-		}
+	while (left-- && (s = kmqtt_session_first_expiry(b)) &&
+	       ktime_get_boottime_seconds() >= s->expires) {
+		kmqtt_session_event(s, KMQTT_EVENT_EXPIRE, 0);
+		kmqtt_stats_add(b->stats, KMQTT_STAT_SESSIONS_EXPIRED, 1);
+		kmqtt_session_end(s, 0);
 	}
+	kmqtt_session_arm(b);
 	mutex_unlock(&b->sessions_lock);
-	kmqtt_session_put(s);
 }
 
 static u32 kmqtt_session_longest(const struct kmqtt_broker *b, u32 expiry)
@@ -347,9 +371,7 @@ static void kmqtt_session_attach(struct kmqtt_session *s,
 		kmqtt_will_lost(s, false);
 		old_port->ops->close(old_port, KMQTT_RC_SESSION_TAKEN_OVER);
 	}
-	if (cancel_delayed_work(&s->expiry_work))
-		kmqtt_session_put(s);
-	s->expires = 0;
+	kmqtt_session_expiry_end(s);
 	who->client_id = s->name;
 	refcount_set(&who->refs, 1);
 	kmqtt_will_replace(s, will, who);
@@ -428,7 +450,7 @@ kmqtt_session_new(struct kmqtt_broker *b,
 	INIT_LIST_HEAD(&s->subs);
 	xa_init(&s->rx_qos2);
 	init_waitqueue_head(&s->space);
-	INIT_DELAYED_WORK(&s->expiry_work, kmqtt_session_expire);
+	RB_CLEAR_NODE(&s->expiry_link);
 	refcount_set(&s->refs, 1);
 	ret = xa_err(xa_store(&b->by_number, number, s, GFP_KERNEL_ACCOUNT));
 	if (ret)
@@ -540,8 +562,7 @@ void kmqtt_session_detach(struct kmqtt_session *s, struct kmqtt_port *port,
 		if (!s->expiry || !s->ever_named) {
 			kmqtt_session_end(s, reason);
 		} else if (s->expiry != U32_MAX) {
-			s->expires = ktime_get_boottime_seconds() + s->expiry;
-			kmqtt_session_arm_expiry(s);
+			kmqtt_session_expiry_begin(s);
 		}
 	}
 	mutex_unlock(&b->sessions_lock);

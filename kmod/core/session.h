@@ -351,8 +351,8 @@ void kmqtt_wakes_send(struct kmqtt_wakes *wakes);
  * @last_sub:	number of the one made last, under tree->lock
  * @who:	identity of the peer that is or was attached last, RCU
  * @owner:	user who made it; he may come back to it
- * @expiry_work: ends it
- * @expires:	CLOCK_BOOTTIME second at which it ends while detached
+ * @expiry_link: in broker->by_expiry while it is to end, under sessions_lock
+ * @expires:	CLOCK_BOOTTIME second at which it ends then
  * @charged:	bytes that count against memory_limit for it, under sessions_lock
  * @ever_named:	the name was given, not made up
  * @name:	client identifier, NUL terminated
@@ -362,38 +362,39 @@ struct kmqtt_session {
 	struct kmqtt_broker *broker;
 
 	spinlock_t lock;	/* queue and windows */
+	u32 queued;
 	struct list_head queue;
 	struct list_head inflight;
 	struct kmqtt_qent *resend;
 	struct rb_root by_packet;
 	struct rb_root by_topic;
-	u32 queued;
 	u32 inflight_count;
 	u32 room;
 	u32 acl_generation;
+	u32 sent;
 	u64 queued_bytes;
 	u64 next_expiry;
 	u64 last_id;
+	u64 sent_bytes;
 	u16 last_packet_id;
 	u16 send_quota;
 	u16 peer_quota;
-	u32 sent;
-	u64 sent_bytes;
-	u32 rx_qos2_count;
-	struct xarray rx_qos2;
-	struct kmqtt_will *will;
 	bool online;
 	bool dead;
+	u32 rx_qos2_count;
 
 	u8 kind;
 	u8 ack_mode;
 	u8 policy;
 	bool queue_qos0;
+	struct xarray rx_qos2;
+	struct kmqtt_will *will;
 	u32 max_queued_messages;
 	u32 max_inflight;
 	u64 max_queued_bytes;
 	u32 expiry;
 
+	kuid_t owner;
 	wait_queue_head_t space;
 	struct mem_cgroup *memcg;
 
@@ -409,7 +410,6 @@ struct kmqtt_session {
 
 	unsigned long wake_holder;
 	struct kmqtt_session *wake_next;
-	refcount_t refs;
 	struct rhash_head name_link;
 	unsigned long number;
 	u64 created;
@@ -417,11 +417,11 @@ struct kmqtt_session {
 	u32 sub_count;
 	u32 last_sub;
 	struct kmqtt_identity __rcu *who;
-	kuid_t owner;
-	struct delayed_work expiry_work;
+	struct rb_node expiry_link;
 	u64 expires;
 	u64 charged;
 	struct rcu_head rcu;
+	refcount_t refs;
 	bool ever_named;
 	char name[];
 };
@@ -520,6 +520,9 @@ struct kmqtt_session *kmqtt_session_find(struct kmqtt_broker *broker,
  */
 struct kmqtt_session *kmqtt_session_next(struct kmqtt_broker *broker,
 					 unsigned long after);
+
+/** kmqtt_sessions_expire() - &kmqtt_broker.expiry_work: end those whose time is over */
+void kmqtt_sessions_expire(struct work_struct *work);
 
 /** kmqtt_sessions_end_all() - none is left and none will come */
 void kmqtt_sessions_end_all(struct kmqtt_broker *broker);
@@ -690,9 +693,6 @@ static inline bool kmqtt_session_idle(const struct kmqtt_session *session)
 int kmqtt_session_publish(struct kmqtt_session *session,
 			  const struct kmqtt_port *port, struct kmqtt_msg *msg,
 			  struct kmqtt_session **blocked, struct kmqtt_stream *stream);
-
-/** kmqtt_identity_put() - drop a reference (atomic) */
-void kmqtt_identity_put(struct kmqtt_identity *who);
 
 /** kmqtt_publish_as() - kmqtt_publish() by a session that was @who then, without waiting */
 int kmqtt_publish_as(struct kmqtt_session *from, struct kmqtt_identity *who,

@@ -14,12 +14,12 @@
 /**
  * struct kmqtt_bucket - who uses it sees to it that nobody else does
  * @level:	tokens, times HZ; below zero: they are owed
- * @last:	jiffies when it was filled last
+ * @last:	jiffies when it was filled last, their lower half
  * @begun:	it has been filled once
  */
 struct kmqtt_bucket {
 	s64 level;
-	unsigned long last;
+	u32 last;
 	bool begun;
 };
 
@@ -34,14 +34,14 @@ struct kmqtt_bucket {
  */
 static inline unsigned long kmqtt_bucket_take(struct kmqtt_bucket *b, u64 rate, u64 n)
 {
-	unsigned long now = jiffies;
+	u32 now = jiffies;
 	s64 full = rate * HZ;
 
 	if (!b->begun) {
 		b->begun = true;
 		b->level = full;
 	} else {
-		b->level += (s64)min_t(unsigned long, now - b->last, KMQTT_BUCKET_TIME) * (s64)rate;
+		b->level += (s64)min_t(u32, now - b->last, KMQTT_BUCKET_TIME) * (s64)rate;
 		b->level = min(b->level, full);
 	}
 	b->last = now;

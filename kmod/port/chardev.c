@@ -81,10 +81,8 @@ kmqtt_file_open_session(struct kmqtt_file *f, const struct cred *cred,
 	kmqtt_identity_init_current(who);
 	revert_creds(old);
 	session = kmqtt_session_open(f->broker, params, who, &f->port, present);
-	if (IS_ERR(session)) {
-		kmqtt_identity_release(who);
-		kfree(who);
-	}
+	if (IS_ERR(session))
+		kmqtt_identity_free(who);
 	return session;
 }
 

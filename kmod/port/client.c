@@ -335,6 +335,7 @@ static void kmqtt_client_closed(struct kmqtt_conn *conn)
 				     conn->reason ?: READ_ONCE(c->lost_reason));
 	}
 	kmqtt_client_unlink(c);
+	INIT_RCU_WORK(&c->free_work, kmqtt_client_free);
 	queue_rcu_work(kmqtt_wq, &c->free_work);
 }
 
@@ -439,7 +440,6 @@ static struct kmqtt_client *kmqtt_client_alloc(struct kmqtt_listener *l, struct 
 	c->problem_info = true;
 	INIT_LIST_HEAD(&c->link);
 	INIT_LIST_HEAD(&c->pending);
-	INIT_RCU_WORK(&c->free_work, kmqtt_client_free);
 	c->listener = l;
 	refcount_inc(&l->refs);
 	rcu_read_lock();

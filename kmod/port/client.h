@@ -75,7 +75,7 @@ struct kmqtt_greeting {
  * @conf:	the listener's settings when it came, a reference
  * @link:	in listener->clients, under listener->lock
  * @pending:	in listener->pending until it is let in, under listener->lock
- * @free_work:	frees it
+ * @free_work:	frees it, after it has left both lists
  * @refs:	the connection's, kmqtt_client_new()'s own while it runs, and those of who
  *		sends for it
  * @started:	its connection has its socket; under listener->lock
@@ -90,9 +90,9 @@ struct kmqtt_greeting {
  * @lost_reason: reason code with which somebody else ended it, or it says good-bye
  * @keepalive:	seconds in force; 0: off
  * @session_expiry: seconds, as CONNECT had it
- * @why:	reason string for CONNACK or DISCONNECT, constant, or NULL
- * @topic:	buffer for topic names with the mount point before them, or NULL
  * @topic_cap:	bytes at @topic
+ * @topic:	buffer for topic names with the mount point before them, or NULL
+ * @why:	reason string for CONNACK or DISCONNECT, constant, or NULL
  * @hold_until:	jiffies until which nothing is read, for it sent too much; 0: not
  * @messages:	token bucket of its PUBLISHes
  * @bytes:	token bucket of their bytes
@@ -106,9 +106,13 @@ struct kmqtt_client {
 	struct kmqtt_port port;
 	struct kmqtt_listener *listener;
 	struct kmqtt_listener_conf *conf;
-	struct list_head link;
-	struct list_head pending;
-	struct rcu_work free_work;
+	union {
+		struct {
+			struct list_head link;
+			struct list_head pending;
+		};
+		struct rcu_work free_work;
+	};
 	refcount_t refs;
 	bool started;
 	bool doomed;
@@ -122,9 +126,9 @@ struct kmqtt_client {
 	u8 lost_reason;
 	u16 keepalive;
 	u32 session_expiry;
-	const char *why;
-	u8 *topic;
 	u32 topic_cap;
+	u8 *topic;
+	const char *why;
 	unsigned long hold_until;
 	struct kmqtt_bucket messages;
 	struct kmqtt_bucket bytes;

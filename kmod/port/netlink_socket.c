@@ -270,10 +270,8 @@ static struct kmqtt_session *kmqtt_nl_socket_open(struct genl_info *info,
 	kmqtt_identity_init_current(who);
 	s = kmqtt_session_open(&kmqtt_nl_kn(info)->broker, &params, who, &ns->port,
 			       &present);
-	if (IS_ERR(s)) {
-		kmqtt_identity_release(who);
-		kfree(who);
-	}
+	if (IS_ERR(s))
+		kmqtt_identity_free(who);
 	return s;
 }
 

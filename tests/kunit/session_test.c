@@ -133,8 +133,7 @@ static int try_as(struct kunit *test, const struct kmqtt_session_params *params,
 		kmqtt_session_detach(s, &port, 0);
 		return 0;
 	}
-	kmqtt_identity_release(who);
-	kfree(who);
+	kmqtt_identity_free(who);
 	return PTR_ERR(s);
 }
 
@@ -561,6 +560,32 @@ static void sessions_expire(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, exists(test, "named"));
 }
 
+/* More of them than end in one go; one that left before they did ends later. */
+static void sessions_expire_in_order(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_session_params params = named;
+	unsigned int i, tries;
+	struct kmqtt_peer *late;
+	char name[16];
+
+	params.expiry = 1000;
+	late = kmqtt_peer_open(test, &params);
+	kmqtt_peer_detach(late);
+	params.name = name;
+	params.expiry = 1;
+	for (i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "brief %u", i);
+		kmqtt_peer_detach(kmqtt_peer_open(test, &params));
+	}
+	KUNIT_EXPECT_TRUE(test, exists(test, name));
+	for (tries = 0; tries < 600 && READ_ONCE(b->session_count) > 1; tries++)
+		msleep(100);
+	KUNIT_EXPECT_EQ(test, b->session_count, 1);
+	KUNIT_EXPECT_TRUE(test, exists(test, "named"));
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&b->expiry_work));
+}
+
 static void attach_stops_the_expiry(struct kunit *test)
 {
 	struct kmqtt_session_params params = named;
@@ -688,6 +713,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(kill_tells_the_port),
 	KUNIT_CASE(sessions_are_walked_by_number),
 	KUNIT_CASE(sessions_expire),
+	KUNIT_CASE(sessions_expire_in_order),
 	KUNIT_CASE(attach_stops_the_expiry),
 	KUNIT_CASE(tune_changes_the_policy),
 	KUNIT_CASE(no_session_while_the_switch_goes),
