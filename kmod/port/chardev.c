@@ -5,7 +5,9 @@
 #include <linux/module.h>
 #include <linux/nsproxy.h>
 #include <linux/poll.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -22,9 +24,18 @@
 #define KMQTT_WRITE_BATCH	32
 #define KMQTT_WRITE_BYTES	65536
 
+/* largest time in ns that read() is thought to need to wake up */
+#define KMQTT_WAKE_NS		25000
+
 static struct kmqtt_file *kmqtt_file_of_port(struct kmqtt_port *port)
 {
 	return container_of(port, struct kmqtt_file, port);
+}
+
+/* May a message come while its reader looks for it? */
+static bool kmqtt_file_spins(void)
+{
+	return num_online_cpus() > 1;
 }
 
 /* Whoever publishes comes here, for each message: a ring is filled at once. */
@@ -42,8 +53,11 @@ static void kmqtt_file_wake(struct kmqtt_port *port)
 	 * wq_has_sleeper() has the barrier that pairs with prepare_to_wait()
 	 * and poll_wait(): who slept before sees the message, or we see him.
 	 */
-	if (wq_has_sleeper(&f->wait))
+	if (wq_has_sleeper(&f->wait)) {
+		if (kmqtt_file_spins())
+			WRITE_ONCE(f->woken, (unsigned long)local_clock());
 		wake_up_interruptible_sync_poll(&f->wait, EPOLLIN | EPOLLRDNORM);
+	}
 }
 
 static void kmqtt_file_close(struct kmqtt_port *port, u8 reason)
@@ -424,6 +438,51 @@ static int kmqtt_file_error(const struct kmqtt_file *f)
 	return 0;
 }
 
+/* Look for something to read until @end, if nobody else wants the processor. */
+static void kmqtt_file_spin(struct kmqtt_file *f, u64 end)
+{
+	while (kmqtt_file_idle(f) && !kmqtt_file_error(f) && single_task_running() &&
+	       !need_resched() && !signal_pending(current) && local_clock() < end)
+		cpu_relax();
+}
+
+/*
+ * How long it took to wake up, and whether it was worth while to sleep: not if there was something
+ * less than twice that after @start.
+ */
+static void kmqtt_file_woken(struct kmqtt_file *f, unsigned long start)
+{
+	unsigned long woken = READ_ONCE(f->woken);
+	u32 old = READ_ONCE(f->wake_ns), ns;
+
+	/* it found something before it slept, or that was no message */
+	if ((long)(woken - start) < 0)
+		return;
+	ns = min_t(unsigned long, (unsigned long)local_clock() - woken, KMQTT_WAKE_NS);
+	ns = old ? (7 * old + ns) / 8 : ns;
+	WRITE_ONCE(f->wake_ns, ns);
+	WRITE_ONCE(f->soon, woken - start < 2 * ns);
+}
+
+/*
+ * Who sleeps for a message costs its publisher a wake-up and himself two switches. If the last
+ * one came sooner than these take, read() looks for the next one about as long before it sleeps:
+ * then it wastes no more than it may save. Return: 0 or -ERESTARTSYS
+ */
+static int kmqtt_file_wait(struct kmqtt_file *f)
+{
+	bool spins = kmqtt_file_spins();
+	u64 start = spins ? local_clock() : 0;
+	int ret;
+
+	if (spins && READ_ONCE(f->soon))
+		kmqtt_file_spin(f, start + 2 * READ_ONCE(f->wake_ns));
+	ret = wait_event_interruptible(f->wait, kmqtt_file_error(f) || kmqtt_file_pending(f));
+	if (spins && !ret)
+		kmqtt_file_woken(f, start);
+	return ret;
+}
+
 static ssize_t kmqtt_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct kmqtt_file *f = iocb->ki_filp->private_data;
@@ -446,9 +505,7 @@ static ssize_t kmqtt_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			return ret;
 		if (kmqtt_nowait(iocb))
 			return -EAGAIN;
-		ret = wait_event_interruptible(f->wait,
-					       kmqtt_file_error(f) ||
-					       kmqtt_file_pending(f));
+		ret = kmqtt_file_wait(f);
 		if (ret)
 			return ret;
 	}

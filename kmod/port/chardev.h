@@ -47,6 +47,9 @@ struct kmqtt_space_wait {
  * @named:	the session has a name, under @lock
  * @report_drops: KMQTT_SESSION_REPORT_DROPS
  * @closed:	the session is lost to another file, or was killed
+ * @soon:	the message that read() slept for last came soon; a hint, without a lock
+ * @wake_ns:	how long it takes read() to wake up, on an average; likewise
+ * @woken:	local_clock() when it was woken last; likewise
  * @memo:	where the last write went, for one writer at a time
  * @memo_used:	bit 0: one has it
  * @full_lock:	protects @full and @full_wait
@@ -70,6 +73,9 @@ struct kmqtt_file {
 	bool named;
 	bool report_drops;
 	bool closed;
+	bool soon;
+	u32 wake_ns;
+	unsigned long woken;
 	struct kmqtt_memo memo;
 	unsigned long memo_used;
 	spinlock_t full_lock;	/* full and full_wait */

@@ -263,6 +263,45 @@ def test_takeover_while_others_publish(device, topic):
     thread.join()
 
 
+@pytest.fixture
+def echo(device, topic):
+    """Who is asked, who has the answers, and a process that answers at once."""
+    there = device().subscribe(topic)
+    child = os.fork()
+    if not child:
+        try:
+            while True:
+                for message in parse_all(os.read(there.fd, 4096)):
+                    os.write(there.fd, record(topic + "/answer", message.payload))
+        finally:
+            os._exit(0)
+    yield device(), device().subscribe(topic + "/answer"), child
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def test_who_waits_for_an_answer_that_comes_at_once_gets_it(echo, topic):
+    """Then read() looks for the next one for a moment before it sleeps."""
+    asker, answers, _ = echo
+    for i in range(5000):
+        question = b"%d" % i
+        os.write(asker.fd, record(topic, question))
+        assert [m.payload for m in parse_all(os.read(answers.fd, 4096))] == [question]
+    assert answers.drain() == []
+
+
+@pytest.mark.parametrize("turn", range(20))
+def test_who_is_about_to_sleep_can_be_ended(echo, topic, turn):
+    """SIGKILL, at a moment when read() may look or sleep."""
+    asker, answers, child = echo
+    for _ in range(50 + turn):
+        os.write(asker.fd, record(topic, b"question"))
+        os.read(answers.fd, 4096)
+    os.kill(child, signal.SIGKILL)
+    assert os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT).si_status == signal.SIGKILL
+    asker.publish(topic, b"nobody is there")
+
+
 def test_a_network_namespace_has_a_switch_of_its_own(device, topic):
     here = device().subscribe(topic)
     child = os.fork()
