@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Processes of /dev/kmqtt: some are killed at any moment and come back, and what they are promised
-holds all the same. Each is a process of its own.
+"""Processes of /dev/kmqtt, or of netlink: some are killed at any moment and come back, and what they
+are promised holds all the same. Each is a process of its own.
 """
 
 import errno
@@ -8,11 +8,13 @@ import os
 import time
 
 from kmqtt_dev import ACK_UP_TO, MANUAL_ACK, Device, record
+from kmqtt_nl import Netlink, payload
 
 from ledger import TOPICS, Reader, body, parse_body
 from remote import FLOW, STEP
 
 RING_SIZE = 8192
+RECEIVE_BUFFER = 8192
 FOREVER = 100000
 
 
@@ -36,25 +38,44 @@ class Writer:
         before = [int(words[2]) for words in Reader(self.name).lines()
                   if words[0] == "s"]
         number = max(before, default=0)
-        with Device() as device:
+        with self.opened() as out:
             while stage.running():
                 batch = range(number + 1, number + 1 + chance.randrange(1, 4))
                 number = batch[-1]
                 topics = [f"{self.where}/{n % TOPICS}" for n in batch]
-                data = b"".join(record(topic, body(self.name, n, chance.randrange(300)),
-                                       qos=self.qos[n % TOPICS]) for topic, n in zip(topics, batch))
+                messages = [(topic, body(self.name, n, chance.randrange(300)), self.qos[n % TOPICS])
+                            for topic, n in zip(topics, batch)]
                 for topic, n in zip(topics, batch):
                     ledger.note("s", topic, n)
                 ledger.flush()
-                written = device.write(data)
-                assert written == len(data), f"{written} of {len(data)} bytes"
+                self.publish(out, messages)
                 for topic, n in zip(topics, batch):
                     ledger.note("a", topic, n)
                 ledger.flush()
                 time.sleep(len(batch) / self.rate)
             if not self.mortal:
                 # its broker has acknowledged all, if an uplink carries it
-                os.fsync(device.fd)
+                os.fsync(out.fd)
+
+    opened = Device
+
+    @staticmethod
+    def publish(device, messages):
+        """All of them at once."""
+        data = b"".join(record(topic, text, qos=qos) for topic, text, qos in messages)
+        written = device.write(data)
+        assert written == len(data), f"{written} of {len(data)} bytes"
+
+
+class NetlinkWriter(Writer):
+    """Publishes over netlink; what the switch has answered is acknowledged."""
+
+    opened = Netlink
+
+    @staticmethod
+    def publish(nl, messages):
+        for topic, text, qos in messages:
+            nl.do("publish", topic=topic, payload=text, qos=qos)
 
 
 class LocalReader:
@@ -89,6 +110,37 @@ class LocalReader:
                     ledger.note("g", one.topic, parse_body(one.payload), one.qos, int(one.dup))
                 ledger.flush()
             assert device.stats().dropped_messages == 0, "its queue was full"
+
+
+class NetlinkReader:
+    """A socket that subscribes to all of the flow; what its buffer has no room for waits."""
+
+    is_local = True
+    mortal = False
+    always = True
+    qos = 2
+
+    def __init__(self, name, on, space):
+        self.name = name
+        self.on = on
+        self.space = space
+
+    @staticmethod
+    def run(ledger, stage, chance):
+        with Netlink(rcvbuf=RECEIVE_BUFFER) as nl:
+            nl.do("subscribe", filter=FLOW, qos=2)
+            ledger.note("ready")
+            ledger.flush()
+            while not stage.ended():
+                one = nl.message(STEP)
+                if one is None:
+                    continue
+                assert "dropped" not in one, one
+                ledger.note("g", one["topic"], parse_body(payload(one)), one["qos"], one["dup"])
+                ledger.flush()
+                if stage.running() and chance.random() < 0.02:
+                    # its buffer runs full
+                    time.sleep(10 * STEP)
 
 
 class NamedReader:
