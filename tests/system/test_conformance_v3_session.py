@@ -91,7 +91,7 @@ def test_mqtt311_4_3_2_1_qos_1_sender(broker, ident, topic, other):
     one = broker.connect(ident, version=4, clean=False)
     assert [(m.payload, m.packet_id, m.dup) for m in one.receive_all(2)] == [
         (b"1", first[1].packet_id, True), (b"3", first[3].packet_id, True)]
-    one.close()
+    one.leave()
     one = broker.connect(ident, version=4, clean=False)
     assert one.fence() == []
 

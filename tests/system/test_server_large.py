@@ -95,7 +95,7 @@ def test_retained_and_queued(broker, ident, topic):
     away = broker.connect(ident, props={SESSION_EXPIRY: 100})
     away.subscribe(topic, qos=1)
     assert away.receive().payload == noise(300000)
-    away.close()
+    away.leave()
     sender.deliver(topic, noise(90000), retain=True)
     sender.deliver(topic, b"", retain=True)
     for reader in readers:
