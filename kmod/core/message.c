@@ -81,8 +81,11 @@ bool kmqtt_memory_charge(struct kmqtt_broker *broker, u64 size)
 	u64 limit = READ_ONCE(broker->limits.memory_limit);
 
 	percpu_counter_add(&broker->memory, size);
-	/* far below it, the rough value will do: the rest is in the CPUs' own */
-	if (likely(percpu_counter_read(&broker->memory) < (s64)(limit / 2)))
+	/*
+	 * Far below it, the rough value will do: the rest is in the CPUs' own. That
+	 * it changes meanwhile, or comes in two halves, makes it no rougher.
+	 */
+	if (likely(data_race(percpu_counter_read(&broker->memory)) < (s64)(limit / 2)))
 		return true;
 	if (likely(!limit || percpu_counter_compare(&broker->memory, limit) <= 0))
 		return true;
