@@ -76,7 +76,8 @@ static struct kmqtt_msg *kmqtt_link_msg(struct kmqtt_link *link,
 	ret = kmqtt_link_map(link, true, topic, &topic);
 	if (ret) {
 		kmqtt_uplink_count(link->up, KMQTT_UPSTAT(unmapped), 1);
-		link->x.pub.reason = ret == -ENOENT ? 0 : KMQTT_RC_QUOTA_EXCEEDED;
+		if (ret != -ENOENT)
+			kmqtt_xchg_refuse(&link->x, ret);
 		return NULL;
 	}
 	msg = kmqtt_xchg_alloc(&link->x, pub, topic);

@@ -48,6 +48,7 @@ struct kmqtt_aliases {
  * @qos:	as it came
  * @reason:	with which it is acknowledged
  * @known:	QoS 2: the session knows its packet identifier
+ * @no_memory:	it is refused because memory fails, not by a limit
  */
 struct kmqtt_inpub {
 	struct kmqtt_msg *msg;
@@ -57,6 +58,7 @@ struct kmqtt_inpub {
 	u8 qos;
 	u8 reason;
 	bool known;
+	bool no_memory;
 };
 
 /**
@@ -147,6 +149,14 @@ int kmqtt_xchg_topic_in(struct kmqtt_xchg *x, const struct kmqtt_publish *pub,
  * Return: 0 or the reason code with which the connection is to be closed
  */
 int kmqtt_xchg_begin(struct kmqtt_xchg *x, const struct kmqtt_publish *pub, bool *fresh);
+
+/**
+ * kmqtt_xchg_refuse() - there is no room for the PUBLISH
+ * @x:		exchange; sets @x->pub.reason
+ * @error:	why, as -errno: if it is -ENOMEM, the server of an uplink is not told, but
+ *		has to send it again
+ */
+void kmqtt_xchg_refuse(struct kmqtt_xchg *x, int error);
 
 /**
  * kmqtt_xchg_alloc() - the message of a PUBLISH, to receive its payload into

@@ -88,6 +88,7 @@ int kmqtt_xchg_begin(struct kmqtt_xchg *x, const struct kmqtt_publish *pub, bool
 	x->pub.packet_id = pub->packet_id;
 	x->pub.qos = pub->qos;
 	x->pub.reason = 0;
+	x->pub.no_memory = false;
 	x->pub.known = pub->qos == 2 && kmqtt_session_rx_known(x->session, pub->packet_id);
 	*fresh = !x->pub.known;
 	/* 3.x knows no such limit; there 65535 identifiers are one */
@@ -95,6 +96,27 @@ int kmqtt_xchg_begin(struct kmqtt_xchg *x, const struct kmqtt_publish *pub, bool
 	    READ_ONCE(x->session->rx_qos2_count) >= x->receive_max)
 		return KMQTT_RC_RECEIVE_MAXIMUM_EXCEEDED;
 	return 0;
+}
+
+void kmqtt_xchg_refuse(struct kmqtt_xchg *x, int error)
+{
+	/* also for one that is too large: PUBACK and PUBREC know no code for that */
+	x->pub.reason = KMQTT_RC_QUOTA_EXCEEDED;
+	x->pub.no_memory = error == -ENOMEM;
+}
+
+/*
+ * In 3.x a server has no way to say no but to close the connection, and must not
+ * acknowledge what it has no room for (3.1.1, 4.8): that may come again. What it
+ * would not take then either, it may. An uplink's server forgets what it is told
+ * that there is no room for: it had better come again, too, unless it is a limit
+ * that stands against it, which would still be there.
+ */
+static bool kmqtt_xchg_unanswerable(const struct kmqtt_xchg *x)
+{
+	if (!x->pub.qos || x->pub.reason != KMQTT_RC_QUOTA_EXCEEDED)
+		return false;
+	return x->server ? x->conn.version != KMQTT_V5 : x->pub.no_memory;
 }
 
 struct kmqtt_msg *kmqtt_xchg_alloc(struct kmqtt_xchg *x, const struct kmqtt_publish *pub,
@@ -120,9 +142,9 @@ struct kmqtt_msg *kmqtt_xchg_alloc(struct kmqtt_xchg *x, const struct kmqtt_publ
 		x->pub.msg = msg;
 		return msg;
 	}
-	kmqtt_stats_add(broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
-	/* also for one that is too large: PUBACK and PUBREC know no code for that */
-	x->pub.reason = KMQTT_RC_QUOTA_EXCEEDED;
+	kmqtt_xchg_refuse(x, PTR_ERR(msg));
+	if (x->server || !kmqtt_xchg_unanswerable(x))
+		kmqtt_stats_add(broker->stats, KMQTT_STAT_MESSAGES_DROPPED, 1);
 	return NULL;
 }
 
@@ -138,7 +160,7 @@ static void kmqtt_xchg_result(struct kmqtt_xchg *x, int error)
 	else if (error == -EACCES)
 		pub->reason = KMQTT_RC_NOT_AUTHORIZED;
 	else if (error < 0)
-		pub->reason = KMQTT_RC_QUOTA_EXCEEDED;
+		kmqtt_xchg_refuse(x, error);
 }
 
 /* One that goes nowhere has arrived nevertheless, and may come again. */
@@ -150,17 +172,6 @@ static void kmqtt_xchg_arrived(struct kmqtt_xchg *x)
 		kmqtt_session_rx_end(x->session, x->port, x->pub.packet_id, true);
 	else
 		kmqtt_xchg_result(x, ret);
-}
-
-/*
- * In 3.x a server has no way to say no but to close the connection, and must not
- * acknowledge what it has no room for (3.1.1, 4.8): that may come again. What it
- * would not take then either, it may.
- */
-static bool kmqtt_xchg_unanswerable(const struct kmqtt_xchg *x)
-{
-	return x->server && x->conn.version != KMQTT_V5 && x->pub.qos &&
-	       x->pub.reason == KMQTT_RC_QUOTA_EXCEEDED;
 }
 
 /* Said only when the message is where it belongs. */
@@ -175,7 +186,7 @@ void kmqtt_xchg_answer(struct kmqtt_xchg *x)
 	    (pub->reason < 0x80 || !v5))
 		kmqtt_xchg_arrived(x);
 	if (kmqtt_xchg_unanswerable(x)) {
-		kmqtt_conn_fail(&x->conn, ENOBUFS, pub->reason);
+		kmqtt_conn_fail(&x->conn, pub->no_memory ? ENOMEM : ENOBUFS, pub->reason);
 		return;
 	}
 	if (pub->qos)
