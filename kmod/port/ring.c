@@ -279,6 +279,7 @@ bool kmqtt_ring_fill(struct kmqtt_ring *ring,
 	struct kmqtt_session *s;
 	u32 flags = 0;
 	u64 before;
+	bool put;
 	int seen;
 
 	if (atomic_fetch_inc(&ring->kicks))
@@ -300,6 +301,8 @@ bool kmqtt_ring_fill(struct kmqtt_ring *ring,
 		kmqtt_ring_store(&ring->kernel->dropped,
 				 READ_ONCE(s->dropped_messages));
 		WRITE_ONCE(ring->kernel->flags, flags);
+		/* while it is ours: who kicks next may fill it as soon as we have gone */
+		put = ring->producer != before;
 		/*
 		 * With a flag up the reader is to call poll(), which fills
 		 * again: nobody's kick is lost, and a publisher is not held up
@@ -308,7 +311,7 @@ bool kmqtt_ring_fill(struct kmqtt_ring *ring,
 		if (flags)
 			atomic_xchg(&ring->kicks, 0);
 	} while (!flags && atomic_sub_return(seen, &ring->kicks));
-	return flags || ring->producer != before;
+	return flags || put;
 }
 
 bool kmqtt_ring_readable(const struct kmqtt_ring *ring)
