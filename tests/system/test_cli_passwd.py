@@ -4,6 +4,7 @@
 import os
 import pty
 import subprocess
+import termios
 
 import pytest
 
@@ -117,24 +118,26 @@ def test_password_from_a_terminal(cli):
     """It is asked for twice and not shown."""
     def typed(*lines):
         master, slave = pty.openpty()
+        # whatever happens, the terminal goes before the command is waited for
         with subprocess.Popen([KMQTT, "-n", cli.netns, "passwd", "add", "joe"], stdin=slave,
-                              stdout=slave, stderr=slave) as process:
+                              stdout=slave, stderr=slave) as process, \
+             open(master, "rb+", buffering=0) as terminal:
             os.close(slave)
             said = b""
             for line in lines:
                 while not said.endswith(b": "):
-                    said += os.read(master, 1)
-                os.write(master, line + b"\n")
+                    said += terminal.read(1)
+                assert not termios.tcgetattr(master)[3] & termios.ECHO, "shown, if typed at once"
+                terminal.write(line + b"\n")
                 said += b"|"
             while True:
                 try:
-                    data = os.read(master, 1024)
+                    data = terminal.read(1024)
                 except OSError:     # the other side is closed
                     data = b""
                 if not data:
                     break
                 said += data
-        os.close(master)
         return process.returncode, said
 
     status, said = typed(b"secret", b"secret")

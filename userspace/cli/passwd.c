@@ -81,8 +81,9 @@ static char *prompt(const char *text, size_t *len)
 	if (tty) {
 		quiet = old;
 		quiet.c_lflag &= ~ECHO;
-		fprintf(stderr, "%s: ", text);
+		/* first: who answers at once is not shown either, nor thrown away */
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+		fprintf(stderr, "%s: ", text);
 	}
 	n = getline(&line, &room, stdin);
 	if (tty) {
