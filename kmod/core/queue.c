@@ -381,13 +381,13 @@ void kmqtt_queue_space(struct kmqtt_session *s)
 
 u32 kmqtt_queue_max(const struct kmqtt_session *s)
 {
-	return s->max_queued_messages ?:
+	return READ_ONCE(s->max_queued_messages) ?:
 	       READ_ONCE(s->broker->limits.max_queued_messages);
 }
 
 u64 kmqtt_queue_max_bytes(const struct kmqtt_session *s)
 {
-	return s->max_queued_bytes ?:
+	return READ_ONCE(s->max_queued_bytes) ?:
 	       READ_ONCE(s->broker->limits.max_queued_bytes);
 }
 
@@ -409,7 +409,7 @@ bool kmqtt_queue_has_room(const struct kmqtt_session *s, u32 size)
 
 bool kmqtt_queue_keeps(const struct kmqtt_session *s, u8 qos)
 {
-	return qos || READ_ONCE(s->online) || s->queue_qos0 ||
+	return qos || READ_ONCE(s->online) || READ_ONCE(s->queue_qos0) ||
 	       READ_ONCE(s->broker->limits.queue_qos0_messages);
 }
 

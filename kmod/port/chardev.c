@@ -355,7 +355,7 @@ static ssize_t kmqtt_file_put(struct kmqtt_file *f, struct kmqtt_delivery *d,
 			      unsigned int count, struct iov_iter *to, bool *all)
 {
 	struct kmqtt_session *session = f->session;
-	bool ack = session->ack_mode == KMQTT_ACK_MANUAL;
+	bool ack = READ_ONCE(session->ack_mode) == KMQTT_ACK_MANUAL;
 	ssize_t done = 0, len;
 	unsigned int i;
 

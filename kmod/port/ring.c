@@ -179,7 +179,7 @@ static void kmqtt_ring_put(struct kmqtt_ring *ring, struct kmqtt_session *sessio
 			   const struct kmqtt_port *port, struct kmqtt_delivery *d,
 			   unsigned int count, size_t room)
 {
-	bool ack = session->ack_mode == KMQTT_ACK_MANUAL;
+	bool ack = READ_ONCE(session->ack_mode) == KMQTT_ACK_MANUAL;
 	struct iov_iter iter;
 	struct kvec vec;
 	unsigned int i;
