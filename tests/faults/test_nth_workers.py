@@ -69,7 +69,7 @@ class MortalClient(Mortal, Attentive, Client):
     """A client."""
 
 
-class MortalPeer(Mortal, Peer):
+class MortalPeer(Mortal, Attentive, Peer):
     """The broker's side of an uplink."""
 
 
@@ -174,10 +174,15 @@ class Upstream:
         self.again(False)
 
     def again(self, present=True):
-        """The next connection."""
-        self.peer = MortalPeer(self.fake.sock.accept()[0])
-        self.peer.handshake(present=present)
-        self.peer.subscribed()
+        """The next connection, behind those that have ended while the one before was heard."""
+        while True:
+            self.peer = MortalPeer(self.fake.sock.accept()[0])
+            try:
+                self.peer.handshake(present=present)
+                self.peer.subscribed()
+                return
+            except (EOFError, ConnectionError):
+                self.peer.close()
 
     def publish(self, name, data, qos, packet_id, dup=False):
         """The reason code of its first acknowledgement."""
