@@ -23,8 +23,9 @@ BAD = re.compile(r"WARNING:|\bBUG\b|Oops|general protection|KASAN|KCSAN|KFENCE|U
                  r"|lockdep|suspicious RCU|refcount_t:|memory leak|detected.*stall"
                  r"|corruption|usercopy|scheduling while atomic|sleeping function")
 # As in tests/vm/run: a test of faults has asked for it.
-NO_MEMORY = re.compile(r"(kmem_cache_create\w*\(\w+\) failed with error|sysctl could not get directory:"
-                       r" \S+) -12$((?!WARNING:|\bBUG\b|Oops|KASAN).)*?</TASK>$", re.M | re.S)
+NO_MEMORY = re.compile(r"(kmem_cache_create\w*\(\w+\) failed with error -(12|22)"
+                       r"|sysctl could not get directory: \S+ -12)"
+                       r"$((?!WARNING:|\bBUG\b|Oops|KASAN).)*?</TASK>$", re.M | re.S)
 
 
 def loaded():
