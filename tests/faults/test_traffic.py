@@ -36,7 +36,7 @@ LARGE = b"," * 20000
 
 
 def payload(number):
-    return struct.pack("=I", number) + (LARGE if number % 10 == 9 else PAYLOAD)
+    return struct.pack("=I", number) + (LARGE if number % 5 == 4 else PAYLOAD)
 
 
 def numbers(messages):
@@ -214,7 +214,8 @@ class Publisher(Patient, Peer):
 
     def message(self, dup):
         data = publish_packet(f"{self.topic}/{self.number % 3}",
-                              f"{self.name} {self.number} ".encode() + PAYLOAD, qos=self.qos,
+                              f"{self.name} {self.number} ".encode() +
+                              (LARGE if self.number % 5 == 4 else PAYLOAD), qos=self.qos,
                               packet_id=self.number % 65535 + 1, version=self.version)
         return bytes([data[0] | dup << 3]) + data[1:]
 
@@ -296,7 +297,7 @@ def test_uplink(device, topic, tmp_path, callers, kind):
     calls = Insistent(callers)
     with Mosquitto(tmp_path, conf="max_queued_messages 0") as far, \
          device() as out, Uplink(f"u-{kind}", far, up=False, session_expiry=1000, clean_start=0,
-                                 max_queued_messages=100000, backoff_min=1,
+                                 max_queued_messages=100000, backoff_min=1, backoff_max=2,
                                  topics=[(f"{topic}/out", OUT, 2), (f"{topic}/in", IN, 2)]) as up:
         listens, speaks = (Client(socket.create_connection((far.host, far.port)), 4).connect()
                            for _ in range(2))
