@@ -18,8 +18,8 @@
 #include "proto/proto.h"
 #include "proto/topic.h"
 
-/* longest time to arm a timer for at once; longer ones are armed again */
-#define KMQTT_EXPIRY_STEP	(24 * 3600)
+/* longest time in ns to arm a timer for at once; longer ones are armed again */
+#define KMQTT_EXPIRY_STEP	(24ULL * 3600 * NSEC_PER_SEC)
 
 /* sessions that end in one go, with sessions_lock held */
 #define KMQTT_EXPIRY_BATCH	64
@@ -173,13 +173,13 @@ static struct kmqtt_session *kmqtt_session_first_expiry(const struct kmqtt_broke
 static void kmqtt_session_arm(struct kmqtt_broker *b)
 {
 	const struct kmqtt_session *first = kmqtt_session_first_expiry(b);
-	u64 now = ktime_get_boottime_seconds();
+	u64 now = ktime_get_boottime_ns();
 	u64 left;
 
 	if (!first)
 		return;
-	left = first->expires > now ? first->expires - now : 0;
-	mod_delayed_work(kmqtt_wq, &b->expiry_work, min_t(u64, left, KMQTT_EXPIRY_STEP) * HZ);
+	left = first->expires > now ? min_t(u64, first->expires - now, KMQTT_EXPIRY_STEP) : 0;
+	mod_delayed_work(kmqtt_wq, &b->expiry_work, left ? nsecs_to_jiffies(left) + 1 : 0);
 }
 
 /* It has no port: it ends when its session expiry interval is over. sessions_lock held. */
@@ -187,10 +187,10 @@ static void kmqtt_session_expiry_begin(struct kmqtt_session *s)
 {
 	struct kmqtt_broker *b = s->broker;
 
-	s->expires = ktime_get_boottime_seconds() + s->expiry;
+	WRITE_ONCE(s->expires, ktime_get_boottime_ns() + (u64)s->expiry * NSEC_PER_SEC);
 	rb_add_cached(&s->expiry_link, &b->by_expiry, kmqtt_session_earlier);
-	if (kmqtt_session_first_expiry(b) == s)
-		kmqtt_session_arm(b);
+	/* also if it is not the first: a timer stands still while the machine is suspended */
+	kmqtt_session_arm(b);
 }
 
 /* sessions_lock held */
@@ -200,6 +200,7 @@ static void kmqtt_session_expiry_end(struct kmqtt_session *s)
 		return;
 	rb_erase_cached(&s->expiry_link, &s->broker->by_expiry);
 	RB_CLEAR_NODE(&s->expiry_link);
+	WRITE_ONCE(s->expires, 0);
 }
 
 /*
@@ -265,7 +266,7 @@ void kmqtt_sessions_expire(struct work_struct *work)
 
 	mutex_lock(&b->sessions_lock);
 	while (left-- && (s = kmqtt_session_first_expiry(b)) &&
-	       ktime_get_boottime_seconds() >= s->expires) {
+	       ktime_get_boottime_ns() >= s->expires) {
 		kmqtt_session_event(s, KMQTT_EVENT_EXPIRE, 0);
 		kmqtt_stats_add(b->stats, KMQTT_STAT_SESSIONS_EXPIRED, 1);
 		kmqtt_session_end(s, 0);

@@ -352,7 +352,7 @@ void kmqtt_wakes_send(struct kmqtt_wakes *wakes);
  * @who:	identity of the peer that is or was attached last, RCU
  * @owner:	user who made it; he may come back to it
  * @expiry_link: in broker->by_expiry while it is to end, under sessions_lock
- * @expires:	CLOCK_BOOTTIME second at which it ends then
+ * @expires:	ns of CLOCK_BOOTTIME at which it ends then, else 0; also read without a lock
  * @charged:	bytes that count against memory_limit for it, under sessions_lock
  * @ever_named:	the name was given, not made up
  * @name:	client identifier, NUL terminated

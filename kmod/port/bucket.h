@@ -14,7 +14,7 @@
 /**
  * struct kmqtt_bucket - who uses it sees to it that nobody else does
  * @level:	tokens, times HZ; below zero: they are owed
- * @last:	jiffies when it was filled last, their lower half
+ * @last:	jiffies when it was filled last, the lower 32 bits of them
  * @begun:	it has been filled once
  */
 struct kmqtt_bucket {

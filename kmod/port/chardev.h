@@ -49,7 +49,7 @@ struct kmqtt_space_wait {
  * @closed:	the session is lost to another file, or was killed
  * @soon:	the message that read() slept for last came soon; a hint, without a lock
  * @wake_ns:	how long it takes read() to wake up, on an average; likewise
- * @woken:	local_clock() when it was woken last; likewise
+ * @woken:	local_clock() when it was woken last, as much of it as fits; likewise
  * @memo:	where the last write went, for one writer at a time
  * @memo_used:	bit 0: one has it
  * @full_lock:	protects @full and @full_wait

@@ -57,16 +57,15 @@ static int kmqtt_nl_put_counts(struct sk_buff *skb, struct kmqtt_session *s)
 
 static int kmqtt_nl_put_times(struct sk_buff *skb, struct kmqtt_session *s)
 {
-	u64 now = ktime_get_boottime_seconds();
-	u64 expires = READ_ONCE(s->expires);
+	u64 age = ktime_get_boottime_seconds() - s->created;
+	u64 expires = READ_ONCE(s->expires), now = ktime_get_boottime_ns();
+	u64 left = expires > now ? div_u64(expires - now, NSEC_PER_SEC) : 0;
 
 	if (nla_put_u32(skb, KMQTT_A_SESSION_EXPIRY, READ_ONCE(s->expiry)) ||
-	    nla_put_u64_64bit(skb, KMQTT_A_SESSION_AGE, now - s->created,
-			      KMQTT_A_SESSION_PAD))
+	    nla_put_u64_64bit(skb, KMQTT_A_SESSION_AGE, age, KMQTT_A_SESSION_PAD))
 		return -EMSGSIZE;
 	if (expires)
-		return nla_put_u64_64bit(skb, KMQTT_A_SESSION_EXPIRES_IN,
-					 expires > now ? expires - now : 0,
+		return nla_put_u64_64bit(skb, KMQTT_A_SESSION_EXPIRES_IN, left,
 					 KMQTT_A_SESSION_PAD);
 	return 0;
 }

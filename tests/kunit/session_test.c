@@ -578,12 +578,60 @@ static void sessions_expire_in_order(struct kunit *test)
 		snprintf(name, sizeof(name), "brief %u", i);
 		kmqtt_peer_detach(kmqtt_peer_open(test, &params));
 	}
-	KUNIT_EXPECT_TRUE(test, exists(test, name));
 	for (tries = 0; tries < 600 && READ_ONCE(b->session_count) > 1; tries++)
 		msleep(100);
+	mutex_lock(&b->sessions_lock);
 	KUNIT_EXPECT_EQ(test, b->session_count, 1);
 	KUNIT_EXPECT_TRUE(test, exists(test, "named"));
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&b->expiry_work));
+	mutex_unlock(&b->sessions_lock);
+}
+
+/* Two that leave in the same second, but not at its same moment, end a second after they left. */
+static void each_session_has_its_whole_interval(struct kunit *test)
+{
+	struct kmqtt_session_params params = named;
+	u64 second = ktime_get_boottime_seconds(), left;
+	struct kmqtt_peer *one, *other;
+
+	params.expiry = 1;
+	one = kmqtt_peer_open(test, &params);
+	params.name = "other";
+	other = kmqtt_peer_open(test, &params);
+	while (ktime_get_boottime_seconds() == second)
+		usleep_range(100, 200);
+	kmqtt_peer_detach(one);
+	msleep(800);
+	left = ktime_get_boottime_ns();
+	kmqtt_peer_detach(other);
+	while (exists(test, "other"))
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_GE(test, ktime_get_boottime_ns() - left, (u64)NSEC_PER_SEC);
+	KUNIT_EXPECT_FALSE(test, exists(test, "named"));
+}
+
+/* As after the machine was suspended, when the timer of the first one stood still. */
+static void who_leaves_looks_who_has_been_forgotten(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct kmqtt_session_params params = named;
+	struct kmqtt_peer *peer;
+	struct kmqtt_session *s;
+	unsigned int tries;
+
+	params.expiry = 1000;
+	peer = kmqtt_peer_open(test, &params);
+	s = peer->s;
+	kmqtt_peer_detach(peer);
+	mutex_lock(&b->sessions_lock);
+	s->expires = 1;
+	mutex_unlock(&b->sessions_lock);
+	params.name = "other";
+	params.expiry = 1;
+	kmqtt_peer_detach(kmqtt_peer_open(test, &params));
+	for (tries = 0; tries < 600 && READ_ONCE(b->session_count); tries++)
+		msleep(100);
+	KUNIT_EXPECT_EQ(test, b->session_count, 0);
 }
 
 static void attach_stops_the_expiry(struct kunit *test)
@@ -714,6 +762,8 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(sessions_are_walked_by_number),
 	KUNIT_CASE(sessions_expire),
 	KUNIT_CASE(sessions_expire_in_order),
+	KUNIT_CASE(each_session_has_its_whole_interval),
+	KUNIT_CASE(who_leaves_looks_who_has_been_forgotten),
 	KUNIT_CASE(attach_stops_the_expiry),
 	KUNIT_CASE(tune_changes_the_policy),
 	KUNIT_CASE(no_session_while_the_switch_goes),

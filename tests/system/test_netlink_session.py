@@ -48,6 +48,10 @@ def test_detached_session(nl, device):
     assert 90 <= session["expires_in"] <= 100
     session = nl.do("session-get", name="for ever")
     assert session["expiry"] == FOREVER and "expires_in" not in session
+    again = device("detached", expiry=FOREVER)
+    assert "expires_in" not in nl.do("session-get", name="detached")
+    again.close()
+    assert "expires_in" not in nl.do("session-get", name="detached")
     nl.do("session-del", name="detached")
     nl.do("session-del", name="for ever")
     for name in ("detached", "for ever"):
