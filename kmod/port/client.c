@@ -482,7 +482,7 @@ int kmqtt_client_new(struct kmqtt_listener *l, struct socket *sock, u8 *early, u
 		kmqtt_client_started(c);
 		return 0;
 	}
-	/* nothing ran but, perhaps, the timer; the socket stays its owner's */
+	/* nothing ran but the timer, perhaps; the socket stays its owner's */
 	kmqtt_client_unlink(c);
 	timer_shutdown_sync(&c->x.conn.timer);
 	kmqtt_conn_cancel(&c->x.conn);

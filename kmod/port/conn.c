@@ -293,6 +293,9 @@ static void kmqtt_conn_io(struct kmqtt_conn *conn)
 {
 	bool more = false;
 
+	/* the timer may be over while somebody holds the socket's lock, and we wait for that */
+	if (!test_bit(KMQTT_CONN_STARTED, &conn->flags))
+		return;
 	if (test_bit(KMQTT_CONN_CLOSED, &conn->flags) ||
 	    test_bit(KMQTT_CONN_FAILED, &conn->flags))
 		return;
@@ -449,6 +452,7 @@ int kmqtt_conn_connect(struct kmqtt_conn *conn, struct net *net,
 		kmqtt_conn_close(conn);
 		return 0;
 	}
+	set_bit(KMQTT_CONN_STARTED, &conn->flags);
 	kmqtt_conn_kick(conn);
 	return 0;
 }
@@ -478,7 +482,8 @@ int kmqtt_conn_start(struct kmqtt_conn *conn, struct socket *sock, u8 *early,
 	}
 	if (handed)
 		kmqtt_handed_add(conn);
-	/* what came before the callbacks were in place is looked for now */
+	/* what came before the callbacks were in place, or before this, is looked for now */
+	set_bit(KMQTT_CONN_STARTED, &conn->flags);
 	kmqtt_conn_kick(conn);
 	return 0;
 }

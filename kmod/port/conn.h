@@ -139,6 +139,7 @@ struct kmqtt_conn_ops {
 
 /**
  * enum kmqtt_conn_flag - bits of &kmqtt_conn.flags
+ * @KMQTT_CONN_STARTED:		its socket is its own; until then io_work does nothing
  * @KMQTT_CONN_CONNECTING:	waits for the socket to be connected
  * @KMQTT_CONN_TIMER:		the timer has fired
  * @KMQTT_CONN_FINISH:		close it in good order: DISCONNECT, FIN, wait
@@ -156,6 +157,7 @@ struct kmqtt_conn_ops {
  * @KMQTT_CONN_ALONE:		nothing but sockets from user space is left of its namespace
  */
 enum kmqtt_conn_flag {
+	KMQTT_CONN_STARTED,
 	KMQTT_CONN_CONNECTING,
 	KMQTT_CONN_TIMER,
 	KMQTT_CONN_FINISH,

@@ -10,7 +10,9 @@ gone, its end of the veth has, and with that the other end, in far.
 import array
 import contextlib
 import socket
+import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -19,8 +21,8 @@ import kmqtt_dev
 from kmqtt_broker import PUBACK, Fake, Peer, wait_for
 from kmqtt_cli import CLONE_NEWNET
 from kmqtt_client import Client
-from kmqtt_dev import libc
-from kmqtt_nl import Netlink
+from kmqtt_dev import Slow, libc
+from kmqtt_nl import Netlink, NlError
 from kmqtt_packet import publish_packet
 from kmqtt_pairs import make_tls
 from kmqtt_uplink import IN, OUT, UP, server
@@ -342,3 +344,57 @@ def test_descriptors_are_dropped(gate):
     other.settimeout(20)
     assert other.recv(1) == b""
     other.close()
+
+
+class Taking(threading.Thread):
+    """Hands a socket over, as client or uplink, which is to say something within a second."""
+
+    def __init__(self, sock, role):
+        super().__init__()
+        self.sock, self.role = sock, role
+
+    def run(self):
+        with inside(GATE), Netlink() as nl, contextlib.suppress(NlError):
+            if self.role == "client":
+                nl.do("listener-new", name="handed", anonymous=1, connect_timeout=1)
+                nl.do("client-attach", name="handed", fd=self.sock.fileno())
+            else:
+                nl.do("uplink-new", name="up", keepalive=0, connect_timeout=1)
+                nl.do("uplink-set", name="up", fd=self.sock.fileno())
+
+
+def held_by_sender(sock, slow):
+    """Someone sends what is not there yet: until it is, the socket's lock is his."""
+    def send():
+        with contextlib.suppress(OSError):
+            libc("send", sock.fileno(), slow.start, 10000, socket.MSG_NOSIGNAL)
+    thread = threading.Thread(target=send)
+    thread.start()
+    slow.touched()
+    return thread
+
+
+@pytest.mark.parametrize("role", ["client", "uplink"])
+def test_its_time_is_over_before_it_begins(gate, role):
+    """Whoever takes over a socket waits for its lock; its end comes afterwards, and once.
+
+    One with kTLS: another has been locked before, to be reserved.
+    """
+    ours, theirs = gate.pair("tls")
+    slow = Slow()
+    sender = held_by_sender(ours, slow)
+    taking = Taking(ours, role)
+    taking.start()
+    time.sleep(2.5)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.close()
+    time.sleep(0.2)
+    slow.let_go()
+    sender.join()
+    taking.join()
+    ours.close()
+    with inside(GATE), Netlink() as nl:
+        if role == "client":
+            wait_for(lambda: nl.do("listener-get", name="handed")["connections"] == 0)
+    gate.forget()
+    gate.gone()
