@@ -560,11 +560,10 @@ void kmqtt_session_detach(struct kmqtt_session *s, struct kmqtt_port *port,
 		kmqtt_session_unplug(s);
 		wake_up_all(&s->space);
 		kmqtt_will_lost(s, false);
-		if (!s->expiry || !s->ever_named) {
+		if (!s->expiry || !s->ever_named)
 			kmqtt_session_end(s, reason);
-		} else if (s->expiry != U32_MAX) {
+		else if (s->expiry != U32_MAX)
 			kmqtt_session_expiry_begin(s);
-		}
 	}
 	mutex_unlock(&b->sessions_lock);
 	kmqtt_session_put(s);
