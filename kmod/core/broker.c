@@ -133,6 +133,7 @@ void kmqtt_broker_shutdown(struct kmqtt_broker *b)
 	might_sleep();
 	kmqtt_sessions_end_all(b);
 	cancel_delayed_work_sync(&b->expiry_work);
+	/* a will that was on its way when its session ended */
 	flush_workqueue(kmqtt_wq);
 }
 

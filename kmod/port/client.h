@@ -92,7 +92,7 @@ struct kmqtt_greeting {
  * @session_expiry: seconds, as CONNECT had it
  * @topic_cap:	bytes at @topic
  * @topic:	buffer for topic names with the mount point before them, or NULL
- * @why:	reason string for CONNACK or DISCONNECT, constant, or NULL
+ * @why:	reason string for CONNACK and the event, constant, or NULL
  * @hold_until:	jiffies until which nothing is read, for it sent too much; 0: not
  * @messages:	token bucket of its PUBLISHes
  * @bytes:	token bucket of their bytes

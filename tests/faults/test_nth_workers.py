@@ -191,7 +191,6 @@ class Upstream:
         assert number == packet_id
         return reason
 
-
     def release(self, packet_id):
         """The second half of QoS 2; the connection may have ended behind the first."""
         try:

@@ -22,6 +22,7 @@ class Writer:
     """Writes numbered messages; what write() has taken is acknowledged."""
 
     is_local = True
+    opened = Device
 
     def __init__(self, name, on, space, qos, rate, mortal):
         """@qos: of each topic; @mortal: it may be killed, so it does not wait for uplinks"""
@@ -57,8 +58,6 @@ class Writer:
                 # its broker has acknowledged all, if an uplink carries it
                 os.fsync(out.fd)
 
-    opened = Device
-
     @staticmethod
     def publish(device, messages):
         """All of them at once."""
@@ -74,6 +73,7 @@ class NetlinkWriter(Writer):
 
     @staticmethod
     def publish(nl, messages):
+        """One by one."""
         for topic, text, qos in messages:
             nl.do("publish", topic=topic, payload=text, qos=qos)
 
@@ -112,18 +112,8 @@ class LocalReader:
             assert device.stats().dropped_messages == 0, "its queue was full"
 
 
-class NetlinkReader:
-    """A socket that subscribes to all of the flow; what its buffer has no room for waits."""
-
-    is_local = True
-    mortal = False
-    always = True
-    qos = 2
-
-    def __init__(self, name, on, space):
-        self.name = name
-        self.on = on
-        self.space = space
+class NetlinkReader(LocalReader):
+    """A socket that does so; what its buffer has no room for waits."""
 
     @staticmethod
     def run(ledger, stage, chance):
