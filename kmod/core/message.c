@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "core/broker.h"
+#include "core/copy.h"
 #include "core/message.h"
 #include "core/stock.h"
 #include "core/tracker.h"
@@ -162,7 +163,7 @@ static void kmqtt_msg_begin(struct kmqtt_msg *msg, struct kmqtt_broker *broker, 
 	msg->topic_len = topic_len;
 	msg->origin = 0;
 	put_unaligned_be16(topic_len, msg->data);
-	memcpy(p, topic, topic_len);
+	kmqtt_copy(p, topic, topic_len);
 	p[topic_len] = 0;
 }
 

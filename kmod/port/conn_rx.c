@@ -15,6 +15,7 @@
 #include <net/sock.h>
 
 #include "core/broker.h"
+#include "core/copy.h"
 #include "core/message.h"
 #include "port/conn.h"
 
@@ -81,7 +82,7 @@ static int kmqtt_rx_body(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 	size_t n = min_t(size_t, c->left, rx->body_left);
 
 	if (rx->msg && n)
-		memcpy(kmqtt_rx_body_pos(rx), c->p, n);
+		kmqtt_copy(kmqtt_rx_body_pos(rx), c->p, n);
 	rx->body_left -= n;
 	kmqtt_cursor_skip(c, n);
 	return rx->body_left ? 0 : kmqtt_rx_published(conn);

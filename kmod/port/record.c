@@ -6,6 +6,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
+#include "core/copy.h"
 #include "port/record.h"
 #include "proto/props.h"
 #include "proto/topic.h"
@@ -152,8 +153,8 @@ struct kmqtt_msg *kmqtt_record_read(struct kmqtt_session *session, struct kmqtt_
 	iov_iter_revert(from, got - start.head.len);
 	msg = kmqtt_record_msg(session, &start.head, start.text, known);
 	if (!IS_ERR(msg))
-		memcpy(kmqtt_msg_payload(msg), start.text + start.head.topic_len +
-		       1 + start.head.props_len, start.head.payload_len);
+		kmqtt_copy(kmqtt_msg_payload(msg), start.text + start.head.topic_len +
+			   1 + start.head.props_len, start.head.payload_len);
 	return msg;
 }
 
@@ -198,7 +199,7 @@ static bool kmqtt_record_write_short(const struct kmqtt_record *head,
 	struct kmqtt_record_start start __uninitialized;
 
 	start.head = *head;
-	memcpy(start.text, kmqtt_msg_topic(msg), text_len);
+	kmqtt_copy(start.text, kmqtt_msg_topic(msg), text_len);
 	memset(start.text + text_len, 0, head->len - sizeof(*head) - text_len);
 	return kmqtt_record_put(&start, head->len, to);
 }

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "core/copy.h"
 #include "core/message.h"
 #include "port/xchg.h"
 
@@ -170,7 +171,7 @@ static int kmqtt_xchg_write(struct kmqtt_xchg *x, struct kmqtt_tx *tx,
 		kmqtt_tx_add(tx, p, used);
 		return 0;
 	}
-	memcpy(p + used, body, len);
+	kmqtt_copy(p + used, body, len);
 	kmqtt_tx_add(tx, p, used + len);
 	return 1;
 }

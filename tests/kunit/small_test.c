@@ -1,12 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Counters, events, trackers. */
+/* Copies, counters, events, trackers. */
 #include <linux/kthread.h>
 #include <linux/wait.h>
 
+#include "core/copy.h"
 #include "core/event.h"
 #include "core/stats.h"
 #include "core/tracker.h"
 #include "tests/kunit/fixture.h"
+
+/* Of each length, from and to each place in a word; what is beside it stays. */
+static void copies_are_whole(struct kunit *test)
+{
+	static u8 from[KMQTT_COPY_SHORT + 32], to[sizeof(from)], wanted[sizeof(from)];
+	unsigned int len, at, wrong = 0;
+
+	for (at = 0; at < sizeof(from); at++)
+		from[at] = at * 7 + 1;
+	for (len = 0; len <= KMQTT_COPY_SHORT + 8; len++) {
+		for (at = 0; at < 64; at++) {
+			memset(to, 0xff, sizeof(to));
+			memset(wanted, 0xff, sizeof(wanted));
+			memcpy(wanted + at / 8, from + at % 8, len);
+			kmqtt_copy(to + at / 8, from + at % 8, len);
+			wrong += !!memcmp(to, wanted, sizeof(to));
+		}
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+}
 
 static void stats_sum_up(struct kunit *test)
 {
@@ -115,6 +136,7 @@ static void tracker_wakes_its_waiter(struct kunit *test)
 }
 
 static struct kunit_case small_cases[] = {
+	KUNIT_CASE(copies_are_whole),
 	KUNIT_CASE(stats_sum_up),
 	KUNIT_CASE(stats_have_names),
 	KUNIT_CASE(events_go_to_the_sink),
