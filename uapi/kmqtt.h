@@ -104,7 +104,8 @@ enum kmqtt_record_type {
  *		write: zero
  * @id:		read: number of this delivery in the session, for KMQTT_IOC_ACK;
  *		KMQTT_REC_DROPPED: how many were dropped; write: zero
- * @time_ns:	read: CLOCK_REALTIME in ns when the switch took it; write: zero
+ * @time_ns:	read: CLOCK_REALTIME in ns when the switch took it, which may have been
+ *		together with others of the same write(); write: zero
  *
  * After the head: topic[topic_len], one NUL byte, props[props_len],
  * payload[payload_len], padding. The next record, if any, starts at @len.

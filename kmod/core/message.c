@@ -206,7 +206,16 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 	return msg;
 }
 
-struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct kmqtt_run *run)
+void kmqtt_msg_set_run(struct kmqtt_msg *msg, const struct kmqtt_run *run)
+{
+	msg->run_longest = run->longest;
+	msg->payload_len = run->len;
+	msg->run_count = run->count;
+	msg->run_version = run->version;
+}
+
+struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct kmqtt_run *run,
+				      gfp_t gfp)
 {
 	u32 need = sizeof(struct kmqtt_msg) + sizeof(__be16) + run->topic.len + 1 + run->len;
 	u32 size = need > KMQTT_RUN_SHORT ? KMQTT_RUN_LONG : KMQTT_RUN_SHORT;
@@ -218,20 +227,17 @@ struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct 
 		return ERR_PTR(-ENOBUFS);
 	msg = kmem_cache_alloc(size == KMQTT_RUN_SHORT ? kmqtt_run_short_cache :
 							 kmqtt_run_long_cache,
-			       GFP_KERNEL | __GFP_NOWARN);
+			       gfp | __GFP_NOWARN);
 	if (!msg) {
 		kmqtt_memory_uncharge(broker, size);
 		return ERR_PTR(-ENOMEM);
 	}
 	kmqtt_msg_begin(msg, broker, size, run->topic.data, run->topic.len);
 	msg->expires = 0;
-	msg->run_longest = run->longest;
 	msg->props_len = 0;
-	msg->payload_len = run->len;
 	msg->qos = 0;
 	msg->retain = false;
-	msg->run_count = run->count;
-	msg->run_version = run->version;
+	kmqtt_msg_set_run(msg, run);
 	return msg;
 }
 

@@ -139,13 +139,18 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 /**
  * kmqtt_msg_alloc_run() - a message for the packets of a run, with room for them
  * @broker:	switch whose memory_limit counts
- * @run:	the run
+ * @run:	the run; @run->len: as many bytes as it may come to
+ * @gfp:	GFP_KERNEL_ACCOUNT for a process, GFP_KERNEL for a worker
  *
  * The caller copies the packets in. Process context, may sleep. Return: the message
  * with one reference; ERR_PTR(-EMSGSIZE): there are too many, or they are too long;
  * ERR_PTR(-ENOMEM), ERR_PTR(-ENOBUFS).
  */
-struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct kmqtt_run *run);
+struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct kmqtt_run *run,
+				      gfp_t gfp);
+
+/** kmqtt_msg_set_run() - it has these packets by now, and is not published yet */
+void kmqtt_msg_set_run(struct kmqtt_msg *msg, const struct kmqtt_run *run);
 
 /**
  * kmqtt_memory_charge() - count bytes against memory_limit

@@ -141,6 +141,7 @@ struct kmqtt_qent *kmqtt_qent_new(struct kmqtt_session *s, struct kmqtt_msg *msg
 	ent->id = 0;
 	ent->sub_id = how->sub_id;
 	ent->count = msg->run_count ?: 1;
+	ent->off = 0;
 	ent->len = msg->payload_len;
 	ent->bytes = msg->topic_len + msg->payload_len;
 	ent->packet_id = 0;

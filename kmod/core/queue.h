@@ -31,6 +31,7 @@ enum kmqtt_qent_state {
  * @id:		number of the delivery, given when it is taken
  * @sub_id:	subscription identifier, or 0
  * @count:	messages: 1, or the packets of a run that it has
+ * @off:	of a run: where in the payload they begin
  * @len:	of a run: their bytes
  * @bytes:	bytes of their topic names and payloads
  * @packet_id:	packet identifier while in flight, KMQTT_ACK_MQTT
@@ -52,6 +53,7 @@ struct kmqtt_qent {
 	u64 id;
 	u32 sub_id;
 	u32 count;
+	u32 off;
 	u32 len;
 	u32 bytes;
 	u16 packet_id;

@@ -31,13 +31,30 @@ struct kmqtt_runner {
 	struct kmqtt_matches *wanted;
 };
 
+/* Of @count packets, how many is there room for? */
+static u32 kmqtt_run_fits(const struct kmqtt_session *s, u32 count)
+{
+	u32 max = kmqtt_queue_max(s);
+
+	return max ? min(count, max - min(max, READ_ONCE(s->queued))) : count;
+}
+
 /* rcu_read_lock() held, or the session's lock */
 static bool kmqtt_run_suits(const struct kmqtt_session *s, const struct kmqtt_msg *msg)
 {
-	return READ_ONCE(s->policy) == KMQTT_POLICY_DROP_NEWEST &&
+	u8 policy = READ_ONCE(s->policy);
+
+	return (policy == KMQTT_POLICY_DROP_NEWEST || policy == KMQTT_POLICY_BLOCK) &&
 	       kmqtt_port_takes_run(rcu_dereference_check(s->port, lockdep_is_held(&s->lock)),
 				    msg) &&
 	       !kmqtt_queue_max_bytes(s);
+}
+
+/* Must the publisher wait for room in it, which he does message by message? */
+static bool kmqtt_run_waits(const struct kmqtt_session *s, const struct kmqtt_msg *msg)
+{
+	return READ_ONCE(s->policy) == KMQTT_POLICY_BLOCK &&
+	       kmqtt_run_fits(s, msg->run_count) < msg->run_count;
 }
 
 static void kmqtt_run_look(void *ctx, const struct kmqtt_sub *sub)
@@ -60,7 +77,7 @@ static void kmqtt_run_look(void *ctx, const struct kmqtt_sub *sub)
 	else if (!READ_ONCE(s->online))
 		r->refused = kmqtt_queue_keeps(s, 0);
 	else
-		r->refused = !kmqtt_run_suits(s, r->msg);
+		r->refused = !kmqtt_run_suits(s, r->msg) || kmqtt_run_waits(s, r->msg);
 }
 
 static void kmqtt_run_group(void *ctx, struct kmqtt_sub_group *group)
@@ -70,21 +87,15 @@ static void kmqtt_run_group(void *ctx, struct kmqtt_sub_group *group)
 	r->refused = true;
 }
 
-/* Of @count packets, how many is there room for? Lock held */
-static u32 kmqtt_run_fits(const struct kmqtt_session *s, u32 count)
-{
-	u32 max = kmqtt_queue_max(s);
-
-	return max ? min(count, max - min(max, s->queued)) : count;
-}
-
 /*
  * Links as many of the run's packets as there is room for; what has expired makes room, and
- * goes to @gone. Return: how many; lock held
+ * goes to @gone. Where a publisher waits for room, there was room when it was looked for: if others
+ * took it since, the queue grows. Return: how many; lock held
  */
 static u32 kmqtt_run_link(struct kmqtt_session *s, struct kmqtt_qent *ent, struct list_head *gone)
 {
-	u32 fits = kmqtt_run_fits(s, ent->count);
+	bool had = s->policy == KMQTT_POLICY_BLOCK;
+	u32 fits = had ? ent->count : kmqtt_run_fits(s, ent->count);
 
 	if (unlikely(fits < ent->count)) {
 		kmqtt_queue_drop_expired(s, gone);
@@ -161,7 +172,7 @@ static bool kmqtt_run_publish(struct kmqtt_runner *r)
 			 kmqtt_run_look, kmqtt_run_group, r);
 	if (r->refused)
 		goto out;
-	if (r->wanted->nr)
+	if (r->wanted->nr && r->run->data != kmqtt_msg_payload(msg))
 		memcpy(kmqtt_msg_payload(msg), r->run->data, r->run->len);
 	for (i = 0; i < r->wanted->nr; i++)
 		kmqtt_run_push(r, r->wanted->sub[i]->session);
@@ -170,37 +181,57 @@ out:
 	return !r->refused;
 }
 
-/* What tells of single messages has to see them. */
-static bool kmqtt_run_traced(void)
+/* What tells of single messages, or changes them, has to see them. */
+static bool kmqtt_run_may(const struct kmqtt_broker *broker)
 {
-	return trace_kmqtt_publish_enabled() || trace_kmqtt_route_enabled() ||
-	       trace_kmqtt_deliver_enabled() || trace_kmqtt_drop_enabled();
+	return !READ_ONCE(broker->limits.upgrade_outgoing_qos) &&
+	       !trace_kmqtt_publish_enabled() && !trace_kmqtt_route_enabled() &&
+	       !trace_kmqtt_deliver_enabled() && !trace_kmqtt_drop_enabled();
+}
+
+static bool kmqtt_run_try(const struct kmqtt_publisher *by, struct kmqtt_msg *msg,
+			  const struct kmqtt_run *run)
+{
+	struct kmqtt_matches wanted __uninitialized;
+	struct kmqtt_runner r = {
+		.run = run,
+		.from = by->session,
+		.msg = msg,
+		.wakes = by->wakes,
+		.wanted = &wanted,
+	};
+	bool ret = false;
+
+	kmqtt_matches_init(&wanted);
+	if (!kmqtt_publish_allowed(by, msg) && kmqtt_run_publish(&r)) {
+		kmqtt_run_count(&r);
+		ret = true;
+	}
+	kmqtt_matches_exit(&wanted);
+	return ret;
 }
 
 bool kmqtt_session_publish_run(struct kmqtt_session *s, const struct kmqtt_port *port,
 			       const struct kmqtt_run *run, struct kmqtt_wakes *wakes)
 {
-	const struct kmqtt_publisher by = { .session = s, .port = port };
-	struct kmqtt_matches wanted __uninitialized;
-	struct kmqtt_runner r = {
-		.run = run,
-		.from = s,
-		.wakes = wakes,
-		.wanted = &wanted,
-	};
-	bool ret = false;
+	const struct kmqtt_publisher by = { .session = s, .port = port, .wakes = wakes };
+	struct kmqtt_msg *msg;
+	bool ret;
 
-	if (READ_ONCE(s->broker->limits.upgrade_outgoing_qos) || kmqtt_run_traced())
+	if (!kmqtt_run_may(s->broker))
 		return false;
-	r.msg = kmqtt_msg_alloc_run(s->broker, run);
-	if (IS_ERR(r.msg))
+	msg = kmqtt_msg_alloc_run(s->broker, run, GFP_KERNEL);
+	if (IS_ERR(msg))
 		return false;
-	kmqtt_matches_init(&wanted);
-	if (!kmqtt_publish_allowed(&by, r.msg) && kmqtt_run_publish(&r)) {
-		kmqtt_run_count(&r);
-		ret = true;
-	}
-	kmqtt_matches_exit(&wanted);
-	kmqtt_msg_put(r.msg);
+	ret = kmqtt_run_try(&by, msg, run);
+	kmqtt_msg_put(msg);
 	return ret;
+}
+
+bool kmqtt_publish_run(struct kmqtt_session *s, struct kmqtt_msg *msg,
+		       const struct kmqtt_run *run, struct kmqtt_wakes *wakes)
+{
+	const struct kmqtt_publisher by = { .session = s, .wakes = wakes };
+
+	return kmqtt_run_may(s->broker) && kmqtt_run_try(&by, msg, run);
 }

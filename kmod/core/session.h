@@ -73,7 +73,8 @@ struct kmqtt_port_ops {
  * struct kmqtt_port - where a session plugs in; embedded in a file, connection...
  * @ops:	constant
  * @run_max:	bytes of a packet in a run that it takes, at most
- * @run_version: protocol version of runs (core/run.h) that it takes; 0: of none
+ * @run_version: protocol version of runs (core/run.h) that it takes; 0: of none; KMQTT_RUN_ANY:
+ *		of any, for it makes records of their packets, and takes as many as it has room for
  *
  * Constant while it is attached. Its owner frees it no earlier than a grace period after it was
  * detached.
@@ -83,6 +84,9 @@ struct kmqtt_port {
 	u32 run_max;
 	u8 run_version;
 };
+
+/** KMQTT_RUN_ANY - in &kmqtt_port.run_version: see there */
+#define KMQTT_RUN_ANY	0xff
 
 /**
  * struct kmqtt_port_info - what a port knows of its peer, for show
@@ -164,10 +168,11 @@ enum kmqtt_delivery_kind {
  * @more_ids:	all its subscription identifiers if there are several, else NULL
  * @ent:	private to the queue: what kmqtt_delivery_put() lets go of; it keeps
  *		@msg and @more_ids
- * @id:		number of the delivery in its session, from 1 up
+ * @id:		number of the delivery in its session, from 1 up; of a run: that of the last one
  * @sub_id:	subscription identifier, 0: none
  * @expiry:	message expiry interval left in seconds, 0: none
- * @run_len:	of a run: bytes of its packets, from @msg's payload on
+ * @run_off:	of a run: where in @msg's payload its packets begin
+ * @run_len:	of a run: bytes of its packets
  * @run_count:	of a run: how many there are
  * @packet_id:	for KMQTT_ACK_MQTT and QoS > 0, else 0
  * @kind:	&enum kmqtt_delivery_kind
@@ -182,6 +187,7 @@ struct kmqtt_delivery {
 	u64 id;
 	u32 sub_id;
 	u32 expiry;
+	u32 run_off;
 	u32 run_len;
 	u16 run_count;
 	u16 packet_id;
@@ -195,8 +201,8 @@ struct kmqtt_delivery {
 static inline bool kmqtt_port_takes_run(const struct kmqtt_port *port,
 					const struct kmqtt_msg *msg)
 {
-	return port && port->run_version == msg->run_version &&
-	       msg->run_longest <= port->run_max;
+	return port && msg->run_longest <= port->run_max &&
+	       (port->run_version == msg->run_version || port->run_version == KMQTT_RUN_ANY);
 }
 
 /** kmqtt_delivery_put() - drop the references of a delivery (atomic) */

@@ -17,6 +17,7 @@ static void kmqtt_delivery_fill(struct kmqtt_delivery *d, struct kmqtt_qent *ent
 	d->id = ent->id;
 	d->sub_id = ent->sub_id;
 	d->expiry = expiry;
+	d->run_off = ent->off;
 	d->run_len = ent->len;
 	d->run_count = ent->count;
 	d->packet_id = ent->packet_id;
@@ -86,6 +87,28 @@ static void kmqtt_take_new(struct kmqtt_session *s, struct kmqtt_qent *ent,
 	}
 }
 
+/* The first packets of a run, which fit; the others stay where they are. */
+static void kmqtt_take_part(struct kmqtt_session *s, struct kmqtt_qent *ent, u32 count,
+			    struct kmqtt_delivery *d, u32 *bytes)
+{
+	const struct kmqtt_msg *msg = ent->msg;
+
+	kmqtt_delivery_fill(d, ent, 0);
+	kmqtt_delivery_share(d);
+	d->run_count = count;
+	d->run_len = kmqtt_run_prefix(kmqtt_msg_payload(msg) + ent->off, msg->run_version,
+				      count, bytes);
+	s->last_id += count;
+	d->id = s->last_id;
+	s->delivered_messages += count;
+	s->delivered_bytes += *bytes;
+	s->queued -= count;
+	ent->count -= count;
+	ent->off += d->run_len;
+	ent->len -= d->run_len;
+	ent->bytes -= *bytes;
+}
+
 bool kmqtt_qent_allowed(struct kmqtt_session *s, const struct kmqtt_qent *ent)
 {
 	bool ret;
@@ -121,11 +144,42 @@ static unsigned int kmqtt_queue_drop_denied(struct kmqtt_session *s, u32 generat
 	return denied;
 }
 
-static size_t kmqtt_qent_record_len(const struct kmqtt_qent *ent)
+/* Of a run's packets, those whose records fit in @room, which gets less. Return: how many */
+static u32 kmqtt_qent_records(const struct kmqtt_qent *ent, size_t *room)
+{
+	const struct kmqtt_msg *msg = ent->msg;
+	const u8 *p = kmqtt_msg_payload(msg) + ent->off;
+	size_t left = *room, len;
+	u32 n;
+
+	for (n = 0; n < ent->count; n++) {
+		len = KMQTT_REC_SIZE(msg->topic_len, 0,
+				     kmqtt_run_next(&p, msg->run_version, msg->topic_len).len);
+		if (len > left)
+			break;
+		left -= len;
+	}
+	*room = left;
+	return n;
+}
+
+/*
+ * Of the messages of an entry, those that fit in @room, which gets less. Return: how many: all
+ * or none, unless it is a run and the port makes records of it
+ */
+static u32 kmqtt_qent_fits(const struct kmqtt_qent *ent, const struct kmqtt_port *port,
+			   size_t *room)
 {
 	const struct kmqtt_delivery d = { .msg = ent->msg, .more_ids = ent->more_ids };
+	size_t len;
 
-	return ent->msg->run_count ? ent->len : kmqtt_delivery_record_len(&d);
+	if (unlikely(ent->msg->run_count) && port->run_version == KMQTT_RUN_ANY)
+		return kmqtt_qent_records(ent, room);
+	len = ent->msg->run_count ? ent->len : kmqtt_delivery_record_len(&d);
+	if (len > *room)
+		return 0;
+	*room -= len;
+	return ent->count;
 }
 
 /* A run whose client has come back as another one: QoS 0 may be lost then. */
@@ -209,7 +263,7 @@ int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 	if (unlikely(s->acl_generation != generation))
 		t.denied = kmqtt_queue_drop_denied(s, generation, &t.gone);
 	while (n < max && kmqtt_session_has_port(s, port)) {
-		size_t len;
+		u32 fits, bytes;
 
 		ent = s->resend ?: kmqtt_take_first(s, port, &t, &left);
 		if (!ent)
@@ -217,15 +271,20 @@ int kmqtt_session_take(struct kmqtt_session *s, const struct kmqtt_port *port,
 		if (ent->qos && s->ack_mode != KMQTT_ACK_AUTO &&
 		    !kmqtt_window_room(s))
 			break;
-		len = kmqtt_qent_record_len(ent);
-		if (len > *room) {
+		fits = kmqtt_qent_fits(ent, port, room);
+		if (!fits) {
 			ret = -EMSGSIZE;
 			break;
 		}
-		*room -= len;
 		if (s->resend) {
 			kmqtt_take_again(s, &out[n++]);
 			continue;
+		}
+		if (fits < ent->count) {
+			kmqtt_take_part(s, ent, fits, &out[n++], &bytes);
+			t.bytes += bytes;
+			t.fresh += fits;
+			break;
 		}
 		t.bytes += ent->bytes;
 		t.fresh += ent->count;
@@ -254,6 +313,39 @@ void kmqtt_queue_uncount(struct kmqtt_session *s, u32 count, u64 bytes)
 }
 
 /*
+ * A part of a run goes back to the rest of it. If that has gone meanwhile, for whatever reason, so
+ * has this.
+ */
+static void kmqtt_untake_part(struct kmqtt_session *s, const struct kmqtt_delivery *d)
+{
+	struct kmqtt_qent *ent = list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
+	u32 bytes;
+
+	kmqtt_run_prefix(kmqtt_msg_payload(d->msg) + d->run_off, d->msg->run_version,
+			 d->run_count, &bytes);
+	kmqtt_queue_uncount(s, d->run_count, bytes);
+	if (!ent || ent->msg != d->msg || ent->off != d->run_off + d->run_len) {
+		s->dropped_messages += d->run_count;
+		return;
+	}
+	s->queued += d->run_count;
+	ent->count += d->run_count;
+	ent->off = d->run_off;
+	ent->len += d->run_len;
+	ent->bytes += bytes;
+}
+
+/* What the port has not made records of goes back. */
+static void kmqtt_untake_rest(struct kmqtt_qent *ent, const struct kmqtt_delivery *d)
+{
+	ent->count = d->run_count;
+	ent->off = d->run_off;
+	ent->len = d->run_len;
+	kmqtt_run_prefix(kmqtt_msg_payload(d->msg) + d->run_off, d->msg->run_version,
+			 d->run_count, &ent->bytes);
+}
+
+/*
  * Return: true if the entry must be freed: a later one of its topic is there, or
  * its connection is not
  */
@@ -262,6 +354,13 @@ static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d,
 {
 	struct kmqtt_qent *ent = d->ent;
 
+	if (d->kind == KMQTT_DELIVER_RUN) {
+		if (!ent) {
+			kmqtt_untake_part(s, d);
+			return false;
+		}
+		kmqtt_untake_rest(ent, d);
+	}
 	if (!ent) {
 		if (late)
 			return false;	/* whoever came sends it again */

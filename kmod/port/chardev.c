@@ -12,6 +12,7 @@
 #include <linux/uio.h>
 
 #include "compat.h"
+#include "core/run.h"
 #include "core/tracker.h"
 #include "port/chardev.h"
 #include "port/net.h"
@@ -23,6 +24,15 @@
 /* records that write() copies before the first of them is published, and about how many bytes */
 #define KMQTT_WRITE_BATCH	32
 #define KMQTT_WRITE_BYTES	65536
+
+/* writes of several records until it is seen again whether they may be a run */
+#define KMQTT_RUN_PAUSE		31
+
+/* messages in a run, at least: it has room for more of them than two or three are worth */
+#define KMQTT_RUN_LEAST		4
+
+/* bytes of a packet in a run that a file takes, at most: its record fits in any ring */
+#define KMQTT_FILE_RUN_MAX	2048
 
 /* largest time in ns that read() is thought to need to wake up */
 #define KMQTT_WAKE_NS		25000
@@ -280,6 +290,37 @@ static bool kmqtt_nowait(const struct kiocb *iocb)
 }
 
 /*
+ * All or many of the records as one run (core/run.h), if whoever gets them takes it. Who writes
+ * several at once, alike, will mostly go on like that; who does not, likewise. Return: bytes of
+ * what was published; 0: nothing was, they are to be published one by one
+ */
+static size_t kmqtt_file_write_run(struct kmqtt_writing *w, struct iov_iter *from)
+{
+	struct kmqtt_wakes wakes = { .alone = true };
+	size_t before = iov_iter_count(from), done;
+	struct kmqtt_file *f = w->f;
+	struct kmqtt_session *session = READ_ONCE(f->session);
+	struct kmqtt_run run;
+	struct kmqtt_msg *msg;
+
+	msg = kmqtt_record_read_run(session, kmqtt_memo_topic(w->memo), from, &run);
+	done = before - iov_iter_count(from);
+	if (msg && (READ_ONCE(f->closed) || run.count < KMQTT_RUN_LEAST ||
+		    !kmqtt_publish_run(session, msg, &run, &wakes))) {
+		iov_iter_revert(from, done);
+		done = 0;
+	}
+	if (done && unlikely(READ_ONCE(f->full)))
+		kmqtt_file_set_full(f, NULL);
+	kmqtt_wakes_flush(&wakes);
+	if (msg)
+		kmqtt_msg_put(msg);
+	if (!done)
+		f->run_pause = !msg && run.count ? 1 : KMQTT_RUN_PAUSE;
+	return done;
+}
+
+/*
  * Records are copied before any of them is published: their readers are woken once for all of
  * them, and nobody waits for pages of the writer meanwhile. Return: bytes of what was published,
  * or -errno; @more: there may be more
@@ -291,12 +332,20 @@ static ssize_t kmqtt_file_write_some(struct kmqtt_writing *w, struct iov_iter *f
 	ssize_t done = 0;
 	int err;
 
+	if (w->memo && !w->f->run_pause) {
+		done = kmqtt_file_write_run(w, from);
+		*more = iov_iter_count(from);
+		if (done)
+			return done;
+	}
 	err = kmqtt_batch_read(&batch, w, from);
 	if (batch.count) {
 		w->wakes = batch.count > 1 ? &wakes : NULL;
 		done = kmqtt_batch_publish(&batch, w);
 		kmqtt_wakes_flush(&wakes);
 	}
+	if (w->memo && w->f->run_pause && batch.count > 1)
+		w->f->run_pause--;
 	*more = !err && done == batch.bytes && iov_iter_count(from);
 	return done ?: err;
 }
@@ -356,18 +405,18 @@ static ssize_t kmqtt_file_put(struct kmqtt_file *f, struct kmqtt_delivery *d,
 {
 	struct kmqtt_session *session = f->session;
 	bool ack = READ_ONCE(session->ack_mode) == KMQTT_ACK_MANUAL;
-	ssize_t done = 0, len;
+	size_t done = 0;
 	unsigned int i;
+	int err;
 
 	for (i = 0; i < count; i++) {
-		len = kmqtt_record_write(&d[i], ack, to);
-		*all = len >= 0;
-		if (!*all) {
+		err = kmqtt_record_write(&d[i], ack, to, &done);
+		*all = !err;
+		if (err) {
 			kmqtt_session_untake(session, &f->port, d + i, count - i);
-			return done ?: len;
+			return done ? (ssize_t)done : err;
 		}
 		kmqtt_delivery_put(&d[i]);
-		done += len;
 	}
 	return done;
 }
@@ -591,6 +640,9 @@ static int kmqtt_open(struct inode *inode, struct file *filp)
 	if (!f)
 		return -ENOMEM;
 	f->port.ops = &kmqtt_file_port_ops;
+	f->port.run_version = KMQTT_RUN_ANY;
+	f->port.run_max = KMQTT_FILE_RUN_MAX;
+	f->run_pause = 1;
 	mutex_init(&f->lock);
 	init_waitqueue_head(&f->wait);
 	spin_lock_init(&f->full_lock);

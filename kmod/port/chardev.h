@@ -52,6 +52,8 @@ struct kmqtt_space_wait {
  * @woken:	local_clock() when it was woken last, as much of it as fits; likewise
  * @memo:	where the last write went, for one writer at a time
  * @memo_used:	bit 0: one has it
+ * @run_pause:	so many writes of several records go one by one before it is looked again
+ *		whether they may be a run (core/run.h); who has @memo has it
  * @full_lock:	protects @full and @full_wait
  * @full:	session that refused the last write of O_NONBLOCK, a reference, or
  *		NULL; poll() tells EPOLLOUT when it has room
@@ -78,6 +80,7 @@ struct kmqtt_file {
 	unsigned long woken;
 	struct kmqtt_memo memo;
 	unsigned long memo_used;
+	u8 run_pause;
 	spinlock_t full_lock;	/* full and full_wait */
 	struct kmqtt_session *full;
 	struct kmqtt_space_wait full_wait;

@@ -15,6 +15,9 @@
 /* what is copied of a record at first: mostly this is all of it */
 #define KMQTT_RECORD_FIRST	256
 
+/* records in a run, at most */
+#define KMQTT_RECORD_RUN	62
+
 /* what a record that is written may have as properties; the rest it says itself */
 #define KMQTT_RECORD_PROPS	(KMQTT_PROP_BIT(KMQTT_PROP_PAYLOAD_FORMAT) |	\
 				 KMQTT_PROP_BIT(KMQTT_PROP_CONTENT_TYPE) |	\
@@ -158,6 +161,92 @@ struct kmqtt_msg *kmqtt_record_read(struct kmqtt_session *session, struct kmqtt_
 	return msg;
 }
 
+/*
+ * A record that a run may have, all of it, behind which @from is moved on; else it stays. @like:
+ * bytes that it is thought to have, at most those of @start
+ */
+static bool kmqtt_record_next(struct kmqtt_session *session, struct kmqtt_record_start *start,
+			      size_t like, struct iov_iter *from)
+{
+	u32 max = READ_ONCE(session->broker->limits.max_packet_size);
+	const struct kmqtt_record *head = &start->head;
+	size_t left = iov_iter_count(from), got;
+
+	got = copy_from_iter(start, min(left, like), from);
+	if (got == like && head->len > got && head->len <= min(left, sizeof(*start)))
+		got += copy_from_iter((u8 *)start + got, head->len - got, from);
+	if (got < sizeof(*head) || kmqtt_record_check(head, left, max) || head->len > got ||
+	    head->qos || head->flags || head->props_len || head->expiry ||
+	    head->topic_len + head->payload_len + KMQTT_PUBLISH_OVERHEAD > max) {
+		iov_iter_revert(from, got);
+		return false;
+	}
+	iov_iter_revert(from, got - head->len);
+	return true;
+}
+
+/* One more packet of the run, behind those that @msg has. */
+static void kmqtt_record_add(struct kmqtt_msg *msg, const struct kmqtt_record_start *start,
+			     struct kmqtt_run *run)
+{
+	const struct kmqtt_view topic = { kmqtt_msg_topic(msg), msg->topic_len };
+	u8 *p = kmqtt_msg_payload(msg) + run->len, *payload;
+	u32 len = start->head.payload_len;
+
+	payload = kmqtt_run_encode(p, run->version, topic, len);
+	kmqtt_copy(payload, start->text + topic.len + 1, len);
+	len += payload - p;
+	run->len += len;
+	run->longest = max(run->longest, len);
+	run->bytes += topic.len + start->head.payload_len;
+	run->count++;
+}
+
+struct kmqtt_msg *kmqtt_record_read_run(struct kmqtt_session *session, struct kmqtt_view known,
+					struct iov_iter *from, struct kmqtt_run *run)
+{
+	gfp_t gfp = READ_ONCE(session->memcg) ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
+	struct kmqtt_record_start start __uninitialized;
+	size_t all = iov_iter_count(from);
+	struct kmqtt_msg *msg;
+
+	/* each packet is shorter than its record, so that all of them fit in the message */
+	BUILD_BUG_ON(KMQTT_RUN_HEAD_MAX(0) > sizeof(start.head));
+	BUILD_BUG_ON(KMQTT_RECORD_RUN * KMQTT_RECORD_FIRST > KMQTT_RUN_MAX);
+	*run = (struct kmqtt_run) {
+		.version = KMQTT_V311,
+		.len = min_t(size_t, all, KMQTT_RECORD_RUN * KMQTT_RECORD_FIRST),
+	};
+	if (!kmqtt_record_next(session, &start, sizeof(start), from))
+		return NULL;
+	run->count = start.head.len == all;
+	if (run->count || kmqtt_record_check_text(&start.head, start.text, known))
+		goto none;
+	run->topic = (struct kmqtt_view) { start.text, start.head.topic_len };
+	msg = kmqtt_msg_alloc_run(session->broker, run, gfp);
+	if (IS_ERR(msg))
+		goto none;
+	run->topic.data = kmqtt_msg_topic(msg);
+	run->data = kmqtt_msg_payload(msg);
+	run->len = 0;
+	for (;;) {
+		kmqtt_record_add(msg, &start, run);
+		if (run->count == KMQTT_RECORD_RUN ||
+		    !kmqtt_record_next(session, &start, start.head.len, from))
+			break;
+		if (start.head.topic_len != run->topic.len ||
+		    memcmp(start.text, run->topic.data, run->topic.len + 1)) {
+			iov_iter_revert(from, start.head.len);
+			break;
+		}
+	}
+	kmqtt_msg_set_run(msg, run);
+	return msg;
+none:
+	iov_iter_revert(from, start.head.len);
+	return NULL;
+}
+
 static bool kmqtt_record_put(const void *from, size_t len, struct iov_iter *to)
 {
 	return copy_to_iter(from, len, to) == len;
@@ -227,8 +316,8 @@ static bool kmqtt_record_write_long(const struct kmqtt_record *head,
 	return kmqtt_record_put(zero, padding, to);
 }
 
-ssize_t kmqtt_record_write(const struct kmqtt_delivery *d, bool ack,
-			   struct iov_iter *to)
+/* Of a single message. Return: bytes of the record; -EFAULT, -EMSGSIZE */
+static ssize_t kmqtt_record_write_one(const struct kmqtt_delivery *d, bool ack, struct iov_iter *to)
 {
 	const struct kmqtt_msg *msg = d->msg;
 	u32 props_len = msg->props_len + kmqtt_record_ids_len(d->more_ids);
@@ -257,6 +346,75 @@ ssize_t kmqtt_record_write(const struct kmqtt_delivery *d, bool ack,
 	else
 		done = kmqtt_record_write_long(&head, d, text_len, to);
 	return done ? (ssize_t)head.len : -EFAULT;
+}
+
+/* Of a packet of a run; @head: what all of them have. Return: as kmqtt_record_write_one() */
+static ssize_t kmqtt_record_write_packet(struct kmqtt_record *head, const struct kmqtt_msg *msg,
+					 struct kmqtt_view payload, struct iov_iter *to)
+{
+	struct kmqtt_record_start start __uninitialized;
+	static const u8 zero[KMQTT_RECORD_ALIGN];
+	size_t topic = msg->topic_len + 1, used = sizeof(*head) + topic + payload.len;
+	u8 *p = start.text;
+	bool done;
+
+	head->len = KMQTT_REC_SIZE(msg->topic_len, 0, payload.len);
+	head->payload_len = payload.len;
+	if (head->len > iov_iter_count(to))
+		return -EMSGSIZE;
+	if (head->len > sizeof(start)) {
+		done = kmqtt_record_put(head, sizeof(*head), to) &&
+		       kmqtt_record_put(kmqtt_msg_topic(msg), topic, to) &&
+		       kmqtt_record_put(payload.data, payload.len, to) &&
+		       kmqtt_record_put(zero, head->len - used, to);
+	} else {
+		start.head = *head;
+		kmqtt_copy(p, kmqtt_msg_topic(msg), topic);
+		kmqtt_copy(p + topic, payload.data, payload.len);
+		memset(p + topic + payload.len, 0, head->len - used);
+		done = kmqtt_record_put(&start, head->len, to);
+	}
+	return done ? (ssize_t)head->len : -EFAULT;
+}
+
+/* Of each packet. Return: as kmqtt_record_write() */
+static int kmqtt_record_write_run(struct kmqtt_delivery *d, struct iov_iter *to, size_t *done)
+{
+	const struct kmqtt_msg *msg = d->msg;
+	const u8 *begin = kmqtt_msg_payload(msg), *p = begin + d->run_off;
+	struct kmqtt_record head = {
+		.type = KMQTT_REC_MESSAGE,
+		.topic_len = msg->topic_len,
+		.time_ns = msg->time_ns,
+	};
+
+	while (d->run_count) {
+		struct kmqtt_view payload = kmqtt_run_next(&p, msg->run_version, msg->topic_len);
+		ssize_t len;
+
+		head.id = d->id - d->run_count + 1;
+		len = kmqtt_record_write_packet(&head, msg, payload, to);
+		if (len < 0)
+			return len;
+		*done += len;
+		d->run_len -= p - begin - d->run_off;
+		d->run_off = p - begin;
+		d->run_count--;
+	}
+	return 0;
+}
+
+int kmqtt_record_write(struct kmqtt_delivery *d, bool ack, struct iov_iter *to, size_t *done)
+{
+	ssize_t len;
+
+	if (d->kind == KMQTT_DELIVER_RUN)
+		return kmqtt_record_write_run(d, to, done);
+	len = kmqtt_record_write_one(d, ack, to);
+	if (len < 0)
+		return len;
+	*done += len;
+	return 0;
 }
 
 ssize_t kmqtt_record_write_drops(u64 drops, struct iov_iter *to)

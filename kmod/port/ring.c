@@ -183,18 +183,17 @@ static void kmqtt_ring_put(struct kmqtt_ring *ring, struct kmqtt_session *sessio
 	struct iov_iter iter;
 	struct kvec vec;
 	unsigned int i;
+	size_t done = 0;
 
 	kmqtt_ring_iter(ring, &vec, &iter, room);
 	for (i = 0; i < count; i++) {
-		ssize_t len = kmqtt_record_write(&d[i], ack, &iter);
-
-		if (len < 0) {
+		if (kmqtt_record_write(&d[i], ack, &iter, &done)) {
 			kmqtt_session_untake(session, port, d + i, count - i);
 			break;
 		}
 		kmqtt_delivery_put(&d[i]);
-		ring->producer += len;
 	}
+	ring->producer += done;
 	/* Pairs with the reader's load_acquire: it sees the records. */
 	kmqtt_ring_store(&ring->kernel->producer, ring->producer);
 }

@@ -223,10 +223,11 @@ static int kmqtt_xchg_put(struct kmqtt_xchg *x, struct kmqtt_tx *tx,
 static int kmqtt_xchg_run(struct kmqtt_tx *tx, const struct kmqtt_delivery *d)
 {
 	u8 *p = d->run_len <= KMQTT_TX_COPY ? kmqtt_tx_peek(tx, d->run_len) : NULL;
+	u8 *packets = kmqtt_msg_payload(d->msg) + d->run_off;
 
 	if (p)
-		memcpy(p, kmqtt_msg_payload(d->msg), d->run_len);
-	kmqtt_tx_add(tx, p ?: kmqtt_msg_payload(d->msg), d->run_len);
+		memcpy(p, packets, d->run_len);
+	kmqtt_tx_add(tx, p ?: packets, d->run_len);
 	tx->packets += d->run_count;
 	return p ? 1 : 0;
 }

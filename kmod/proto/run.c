@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Runs: see run.h. */
+#include "bits.h"
 #include "run.h"
+#include "wire.h"
 
 /* First byte of a PUBLISH with QoS 0, without DUP and RETAIN (3.3.1). */
 #define RUN_FIRST	(KMQTT_PUBLISH << 4)
@@ -88,4 +90,30 @@ u32 kmqtt_run_prefix(const u8 *p, u8 version, u32 count, u32 *bytes)
 		p += header + remaining;
 	}
 	return (u32)(p - first);
+}
+
+struct kmqtt_view kmqtt_run_next(const u8 **p, u8 version, u32 topic_len)
+{
+	u32 head = topic_len + run_overhead(version);
+	struct kmqtt_view payload;
+	u32 header, remaining = 0;
+
+	header = run_header(*p, RUN_HEADER_MAX, &remaining);
+	payload.data = *p + header + head;
+	payload.len = remaining - head;
+	*p = payload.data + payload.len;
+	return payload;
+}
+
+u8 *kmqtt_run_encode(u8 *p, u8 version, struct kmqtt_view topic, u32 payload_len)
+{
+	*p++ = RUN_FIRST;
+	p = kmqtt_varint_encode(p, topic.len + run_overhead(version) + payload_len);
+	put_unaligned_be16((u16)topic.len, p);
+	p += 2;
+	memcpy(p, topic.data, topic.len);
+	p += topic.len;
+	if (version == KMQTT_V5)
+		*p++ = 0;
+	return p;
 }

@@ -71,4 +71,28 @@ static inline bool kmqtt_run_is_one(const u8 *p, size_t left)
  */
 u32 kmqtt_run_prefix(const u8 *p, u8 version, u32 count, u32 *bytes);
 
+/**
+ * kmqtt_run_next() - the next packet of a run
+ * @p: its first byte; moved on behind it
+ * @version: protocol version of the run
+ * @topic_len: bytes of the run's topic name
+ *
+ * Return: its payload
+ */
+struct kmqtt_view kmqtt_run_next(const u8 **p, u8 version, u32 topic_len);
+
+/**
+ * kmqtt_run_encode() - one more packet of a run, but for its payload
+ * @p: where it goes: there is room for KMQTT_RUN_HEAD_MAX(@topic.len) bytes and the payload
+ * @version: protocol version of the run
+ * @topic: topic name
+ * @payload_len: bytes of its payload; the packet has 16386 bytes or fewer
+ *
+ * Return: where the payload goes, up to the end of the packet
+ */
+u8 *kmqtt_run_encode(u8 *p, u8 version, struct kmqtt_view topic, u32 payload_len);
+
+/** KMQTT_RUN_HEAD_MAX() - bytes of a run's packet before its payload, at most */
+#define KMQTT_RUN_HEAD_MAX(topic_len)	(3 + 2 + (topic_len) + 1)
+
 #endif /* KMQTT_PROTO_RUN_H */

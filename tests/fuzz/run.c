@@ -7,8 +7,10 @@
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	u32 n, i, len, bytes, prefix_bytes;
+	struct kmqtt_view payload;
 	struct kmqtt_run run;
 	u8 version;
+	const u8 *at;
 	u8 *p;
 
 	if (!size)
@@ -23,6 +25,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		len = kmqtt_run_prefix(p, version, i, &prefix_bytes);
 		PROMISE(slow_run(p, len, version, &len, &bytes) == i && bytes == prefix_bytes);
 	}
+	/* and by itself: all of it, in its place */
+	for (i = 0, at = p; i < n; i++) {
+		kmqtt_run_prefix(p, version, i + 1, &bytes);
+		kmqtt_run_prefix(p, version, i, &prefix_bytes);
+		payload = kmqtt_run_next(&at, version, run.topic.len);
+		PROMISE(payload.len == bytes - prefix_bytes - run.topic.len);
+		PROMISE(payload.data + payload.len == at);
+	}
+	PROMISE(at == p + run.len);
 	free(p);
 	return 0;
 }

@@ -213,7 +213,8 @@ static const struct refused_case {
 	{ "two subscriptions", .version = KMQTT_V311, .more = "#" },
 	{ "drop oldest", { .policy = KMQTT_POLICY_DROP_OLDEST }, .version = KMQTT_V311 },
 	{ "keep latest", { .policy = KMQTT_POLICY_KEEP_LATEST }, .version = KMQTT_V311 },
-	{ "block", { .policy = KMQTT_POLICY_BLOCK }, .version = KMQTT_V311 },
+	{ "block, and it has not room for all", { .policy = KMQTT_POLICY_BLOCK,
+		.max_queued_messages = COUNT - 1 }, .version = KMQTT_V311 },
 	{ "a cap in bytes", { .max_queued_bytes = 100000 }, .version = KMQTT_V311 },
 	{ "away, and keeps QoS 0", { .queue_qos0 = true }, .version = KMQTT_V311, .away = true },
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Runs of PUBLISH packets, against one that decodes packet by packet. */
+#include <stdlib.h>
+
 #include "bytes.h"
 #include "proto/run.h"
 #include "tap.h"
@@ -135,9 +137,56 @@ static void test_slow_twin(void)
 	}
 }
 
+/* Encoded a packet at a time, a run is what it is decoded as, and comes out as it went in. */
+static bool same_again(u8 version)
+{
+	struct kmqtt_view topic = text_view(random_below(2) ? "t" : "a/longer/topic/name");
+	u32 lens[20], n = 1 + random_below(ARRAY_SIZE(lens)), size = 0, i;
+	struct kmqtt_view payload;
+	struct kmqtt_run run;
+	bool same;
+	const u8 *p;
+	u8 *buf, *at;
+
+	for (i = 0; i < n; i++) {
+		lens[i] = random_below(16) ? random_below(140) : random_below(16386 - 30);
+		size += KMQTT_RUN_HEAD_MAX(topic.len) + lens[i];
+	}
+	buf = malloc(size);
+	for (i = 0, at = buf; i < n; i++) {
+		at = kmqtt_run_encode(at, version, topic, lens[i]);
+		memset(at, (int)i, lens[i]);
+		at += lens[i];
+	}
+	same = at <= buf + size &&
+	       kmqtt_run_scan(buf, (size_t)(at - buf), version, KMQTT_VARINT_MAX, &run) == n &&
+	       kmqtt_view_equal(run.topic, topic);
+	for (i = 0, p = buf; same && i < n; i++) {
+		payload = kmqtt_run_next(&p, version, topic.len);
+		same = payload.len == lens[i];
+		if (same && payload.len)
+			same = payload.data[0] == i && payload.data[payload.len - 1] == i;
+	}
+	same = same && p == at;
+	free(buf);
+	return same;
+}
+
+static void test_encoded(void)
+{
+	for (u8 version = KMQTT_V31; version <= KMQTT_V5; version++) {
+		u32 i = 0;
+
+		while (i < 3000 && same_again(version))
+			i++;
+		ok(i == 3000, "run: as it was encoded, version %u", version);
+	}
+}
+
 void test_run(void)
 {
 	test_table();
 	test_limit();
 	test_slow_twin();
+	test_encoded();
 }
