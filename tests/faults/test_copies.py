@@ -77,6 +77,52 @@ def test_write_of_several(device, topic, caller):
     assert min(parts) < MANY, "nothing was written in part"
 
 
+def test_write_of_a_run(device, topic, caller):
+    """They go through the switch as one up to what could not be copied, which is tried again."""
+    reader = device(messages=10000).subscribe(topic)
+    out = device()
+    records = [dev.record(topic, b"%4d" % n + bytes(n)) for n in range(MANY * 2)]
+    data, some = pinned(b"".join(records)), dev.record("nobody", b"1") * 4
+    ends = [sum(map(len, records[:n])) for n in range(1, MANY * 2 + 1)]
+    parts, times = [], []
+
+    def check(count):
+        got = reader.drain()
+        assert [int(m.payload[:4]) for m in got] == list(range(ends.index(count) + 1))
+        parts.append(len(got))
+        times.append(len({m.time_ns for m in got}))
+
+    walk_copies(Case("write of a run", lambda: caller(WRITE, out.fd, address(data), len(data.raw)),
+                     check, lambda: [out.write(some) for _ in range(40)],
+                     refused=lambda: nothing(reader), least=0), caller)
+    assert parts[-1] == MANY * 2 and times[-1] == 1, "it was no run"
+    assert max(times) > 1, "it was always one"
+
+
+@pytest.mark.parametrize("flags", [0, dev.MANUAL_ACK, dev.REPORT_DROPS])
+def test_read_of_a_run(device, topic, caller, flags):
+    """Those that are before the one that could not be read; then the others, all in order."""
+    reader = device(flags=flags, messages=MANY, inflight=10000).subscribe(topic)
+    out = device()
+    room = pinned(bytes(1 << 16))
+    data = b"".join(dev.record(topic, b"%d" % n) for n in range(MANY + 1))
+    parts = []
+    out.write(data)
+    reader.drain()
+
+    def check(count):
+        first = dev.parse_all(room.raw[:count])
+        parts.append(len(first))
+        all_ = first + reader.drain()
+        assert [m.payload for m in all_ if m.type == dev.MESSAGE] == [b"%d" % n for n in range(MANY)]
+        assert len({m.time_ns for m in all_ if m.type == dev.MESSAGE}) == 1
+        assert len(all_) - MANY == bool(flags & dev.REPORT_DROPS)
+
+    walk_copies(Case("read of a run", lambda: caller(READ, reader.fd, address(room), len(room)),
+                     check, lambda: out.write(data)), caller)
+    assert min(parts) < max(parts), "nothing was read in part"
+
+
 @pytest.mark.parametrize("size", PAYLOADS)
 @pytest.mark.parametrize("qos", range(3))
 def test_read(device, topic, caller, qos, size):

@@ -139,6 +139,35 @@ def test_write_of_several(device, topic):
     walk(Case("writev", lambda: os.writev(out.fd, records), check))
 
 
+def test_write_of_a_run(device, topic):
+    """Several that go through the switch as one, or one by one if there is no memory for that."""
+    readers = [device(messages=100000).subscribe(topic) for _ in range(2)]
+    data = b"".join(dev.record(topic, b"%d" % n) for n in range(9))
+    dropped = [0] * len(readers)
+    out, times = [], []
+
+    def before():
+        # one that has written several before; where it could not be, it is not tried soon again
+        if out:
+            out.pop().close()
+        out.append(device())
+        out[0].write(dev.record("nobody", b"1") * 2)
+
+    def check(count):
+        assert count == len(data)
+        for i, reader in enumerate(readers):
+            got = reader.drain()
+            lost = reader.stats().dropped_messages - dropped[i]
+            dropped[i] += lost
+            assert len(got) + lost == 9
+            if not lost:
+                assert [m.payload for m in got] == [b"%d" % n for n in range(9)]
+                times.append(len({m.time_ns for m in got}))
+
+    walk(Case("write of a run", lambda: os.write(out[0].fd, data), check, before, least=0))
+    assert times[-1] == 1 and max(times) > 1, "it was no run, or always one"
+
+
 def test_retained(device, topic):
     out = device()
     keep = dev.record(topic, b"kept", flags=dev.RETAIN, qos=1)
