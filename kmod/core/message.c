@@ -60,10 +60,13 @@ int kmqtt_message_init(void)
 			       kmem_cache_create_usercopy("kmqtt_msg", KMQTT_MSG_SHORT, 0, 0, data,
 							  KMQTT_MSG_SHORT - data,
 							  kmqtt_msg_construct));
-	kmqtt_run_short_cache = kmem_cache_create("kmqtt_run_short", KMQTT_RUN_SHORT, 0, 0,
-						  kmqtt_msg_construct);
-	kmqtt_run_long_cache = kmem_cache_create("kmqtt_run_long", KMQTT_RUN_LONG, 0, 0,
-						 kmqtt_msg_construct);
+	/* a file copies what is long from where it stays: packets of a run as well */
+	kmqtt_run_short_cache = kmem_cache_create_usercopy("kmqtt_run_short", KMQTT_RUN_SHORT, 0, 0,
+							   data, KMQTT_RUN_SHORT - data,
+							   kmqtt_msg_construct);
+	kmqtt_run_long_cache = kmem_cache_create_usercopy("kmqtt_run_long", KMQTT_RUN_LONG, 0, 0,
+							  data, KMQTT_RUN_LONG - data,
+							  kmqtt_msg_construct);
 	if (!err && kmqtt_run_short_cache && kmqtt_run_long_cache)
 		return 0;
 	kmqtt_message_exit();

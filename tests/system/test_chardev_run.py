@@ -309,20 +309,23 @@ def test_to_clients(broker, device, topic, version):
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])
-def test_from_clients(broker, device, topic, version):
-    """What a client sends in one segment; a local reader makes records of it."""
+@pytest.mark.parametrize("size", [30, 1000])
+def test_from_clients(broker, device, topic, version, size):
+    """What a client sends in one segment; a local reader makes records of it, short and long ones."""
     with broker.inside():
-        reader, small = device().subscribe(topic), device().subscribe(topic)
+        reader, small, mapped = [device().subscribe(topic) for _ in range(3)]
+        ring = mapped.ring(1 << 18)
     client = broker.connect(version=version)
-    burst(client, topic, numbered(COUNT, 30))
+    burst(client, topic, numbered(COUNT, size))
     client.ping()
     got = reader.drain()
-    assert payloads(got) == numbered(COUNT, 30)
+    assert payloads(got) == numbered(COUNT, size)
     assert len({m.time_ns for m in got}) < COUNT
-    one, some = len(record(topic, numbered(1, 30)[0])), []
+    assert payloads(ring.take()) == numbered(COUNT, size)
+    one, some = len(record(topic, numbered(1, size)[0])), []
     while len(some) < COUNT:
         some += small.read(3 * one)
-    assert payloads(some) == numbered(COUNT, 30)
+    assert payloads(some) == numbered(COUNT, size)
 
 
 def test_a_session_that_goes_on(writer, device, topic):
