@@ -444,6 +444,35 @@ void kmqtt_queue_drop_expired(struct kmqtt_session *s, struct list_head *gone)
 	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_EXPIRED, expired);
 }
 
+u32 kmqtt_queue_cut(struct kmqtt_session *s, struct kmqtt_qent *ent, u32 count, u32 *bytes)
+{
+	u32 len = kmqtt_run_prefix(kmqtt_msg_payload(ent->msg) + ent->off, ent->msg->run_version,
+				   count, bytes);
+
+	lockdep_assert_held(&s->lock);
+	s->queued -= count;
+	ent->count -= count;
+	ent->off += len;
+	ent->len -= len;
+	ent->bytes -= *bytes;
+	return len;
+}
+
+/* One message: the policy may have been another one when a run was queued. */
+static void kmqtt_queue_drop_first(struct kmqtt_session *s, struct kmqtt_qent *ent,
+				   struct list_head *gone)
+{
+	u32 bytes;
+
+	s->dropped_messages++;
+	if (ent->count > 1) {
+		kmqtt_queue_cut(s, ent, 1, &bytes);
+		return;
+	}
+	kmqtt_queue_remove(s, ent);
+	list_add_tail(&ent->link, gone);
+}
+
 /* By policy, make room for a new one; what has to go moves to @gone. */
 static bool kmqtt_queue_make_room(struct kmqtt_session *s, u32 size, u64 extra,
 				  struct list_head *gone)
@@ -464,9 +493,7 @@ static bool kmqtt_queue_make_room(struct kmqtt_session *s, u32 size, u64 extra,
 		oldest = list_first_entry_or_null(&s->queue, struct kmqtt_qent, link);
 		if (!oldest)
 			return false;
-		kmqtt_queue_remove(s, oldest);
-		list_add_tail(&oldest->link, gone);
-		s->dropped_messages += oldest->count;
+		kmqtt_queue_drop_first(s, oldest, gone);
 	}
 	return true;
 }

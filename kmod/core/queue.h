@@ -171,6 +171,17 @@ void kmqtt_queue_add_head(struct kmqtt_session *session, struct kmqtt_qent *ent)
 void kmqtt_queue_remove(struct kmqtt_session *session, struct kmqtt_qent *ent);
 
 /**
+ * kmqtt_queue_cut() - the first packets of a run leave session->queue; lock held
+ * @session:	session
+ * @ent:	entry of the run
+ * @count:	how many; fewer than it has
+ * @bytes:	out: bytes of their topic names and payloads
+ *
+ * Return: bytes of the packets
+ */
+u32 kmqtt_queue_cut(struct kmqtt_session *session, struct kmqtt_qent *ent, u32 count, u32 *bytes);
+
+/**
  * kmqtt_queue_drop_expired() - what has expired goes to @gone; lock held
  *
  * A full queue looks for it: nobody may get that any more (MQTT 5.0, 3.3.2.3.3), and it must not

@@ -91,22 +91,14 @@ static void kmqtt_take_new(struct kmqtt_session *s, struct kmqtt_qent *ent,
 static void kmqtt_take_part(struct kmqtt_session *s, struct kmqtt_qent *ent, u32 count,
 			    struct kmqtt_delivery *d, u32 *bytes)
 {
-	const struct kmqtt_msg *msg = ent->msg;
-
 	kmqtt_delivery_fill(d, ent, 0);
 	kmqtt_delivery_share(d);
 	d->run_count = count;
-	d->run_len = kmqtt_run_prefix(kmqtt_msg_payload(msg) + ent->off, msg->run_version,
-				      count, bytes);
+	d->run_len = kmqtt_queue_cut(s, ent, count, bytes);
 	s->last_id += count;
 	d->id = s->last_id;
 	s->delivered_messages += count;
 	s->delivered_bytes += *bytes;
-	s->queued -= count;
-	ent->count -= count;
-	ent->off += d->run_len;
-	ent->len -= d->run_len;
-	ent->bytes -= *bytes;
 }
 
 bool kmqtt_qent_allowed(struct kmqtt_session *s, const struct kmqtt_qent *ent)

@@ -214,6 +214,35 @@ static void part_has_lost_the_rest(struct kunit *test)
 	kmqtt_peer_expect_none(test, one);
 }
 
+/* Where the oldest goes for a new one, it is one message that goes, not all that came with it. */
+static void part_is_driven_out(struct kunit *test)
+{
+	struct kmqtt_session_params params = { .expiry = U32_MAX, .max_queued_messages = COUNT };
+	struct kmqtt_peer *by = kmqtt_peer_new(test, "by", KMQTT_KIND_LOCAL);
+	struct kmqtt_peer *one = reader_with(test, &params);
+	struct kmqtt_delivery d;
+
+	KUNIT_EXPECT_TRUE(test, publish(test, by));
+	params.policy = KMQTT_POLICY_DROP_OLDEST;
+	KUNIT_ASSERT_EQ(test, kmqtt_session_tune(one->s, &params), 0);
+	kmqtt_peer_publish(test, by, "t", "new", 0);
+	KUNIT_EXPECT_EQ(test, one->s->dropped_messages, 1);
+	KUNIT_EXPECT_EQ(test, one->s->queued, COUNT);
+	d = take(test, one, 1, 1, 2);
+	kmqtt_delivery_put(&d);
+	kmqtt_peer_publish(test, by, "t", "new", 0);
+	kmqtt_peer_publish(test, by, "t", "new", 0);
+	KUNIT_EXPECT_EQ(test, one->s->dropped_messages, 2);
+	d = take(test, one, 1, 3, COUNT);
+	kmqtt_delivery_put(&d);
+	KUNIT_EXPECT_EQ(test, one->s->delivered_bytes, 2 + 1);
+	kmqtt_peer_expect(test, one, "new");
+	kmqtt_peer_expect(test, one, "new");
+	kmqtt_peer_expect(test, one, "new");
+	kmqtt_peer_expect_none(test, one);
+	KUNIT_EXPECT_EQ(test, one->s->queued_bytes, 0);
+}
+
 /* Somebody else has the session before a part goes back: it is his, with the rest. */
 static void part_goes_on_to_another(struct kunit *test)
 {
@@ -310,6 +339,7 @@ static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_goes_back),
 	KUNIT_CASE(part_goes_back_in_order),
 	KUNIT_CASE(part_has_lost_the_rest),
+	KUNIT_CASE(part_is_driven_out),
 	KUNIT_CASE(part_goes_on_to_another),
 	KUNIT_CASE(part_of_a_session_that_ended),
 	KUNIT_CASE(run_where_writers_wait),

@@ -327,11 +327,12 @@ static void run_that_does_not_fit_any_more(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, later->s->queued, 0);
 }
 
-/* Its policy is another one now: what is oldest goes as a whole. */
+/* Its policy is another one now: of what is oldest goes as much as there must be room for. */
 static void run_is_driven_out(struct kunit *test)
 {
 	struct kmqtt_peer *by = client(test, "by"), *one;
 	struct kmqtt_session_params params = { .expiry = U32_MAX, .max_queued_messages = COUNT };
+	struct kmqtt_delivery d;
 
 	one = remote(test, "one", &params);
 	kmqtt_peer_subscribe(test, one, "t", 0, 0);
@@ -340,8 +341,12 @@ static void run_is_driven_out(struct kunit *test)
 	params.policy = KMQTT_POLICY_DROP_OLDEST;
 	KUNIT_ASSERT_EQ(test, kmqtt_session_tune(one->s, &params), 0);
 	kmqtt_peer_publish(test, by, "t", "after", 0);
-	KUNIT_EXPECT_EQ(test, one->s->queued, 1);
-	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(one->s), COUNT);
+	KUNIT_EXPECT_EQ(test, one->s->queued, COUNT);
+	KUNIT_EXPECT_EQ(test, kmqtt_session_dropped(one->s), 1);
+	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(one, &d), 1);
+	KUNIT_EXPECT_EQ(test, d.run_count, COUNT - 1);
+	KUNIT_EXPECT_EQ(test, d.run_off + d.run_len, d.msg->payload_len);
+	kmqtt_delivery_put(&d);
 	kmqtt_peer_expect(test, one, "after");
 }
 
