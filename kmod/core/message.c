@@ -217,10 +217,16 @@ void kmqtt_msg_set_run(struct kmqtt_msg *msg, const struct kmqtt_run *run)
 	msg->run_version = run->version;
 }
 
+/* Bytes of a message for it. */
+static u32 kmqtt_run_need(const struct kmqtt_run *run)
+{
+	return sizeof(struct kmqtt_msg) + sizeof(__be16) + run->topic.len + 1 + run->len;
+}
+
 struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct kmqtt_run *run,
 				      gfp_t gfp)
 {
-	u32 need = sizeof(struct kmqtt_msg) + sizeof(__be16) + run->topic.len + 1 + run->len;
+	u32 need = kmqtt_run_need(run);
 	u32 size = need > KMQTT_RUN_SHORT ? KMQTT_RUN_LONG : KMQTT_RUN_SHORT;
 	struct kmqtt_msg *msg;
 
@@ -242,6 +248,22 @@ struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct 
 	msg->retain = false;
 	kmqtt_msg_set_run(msg, run);
 	return msg;
+}
+
+struct kmqtt_msg *kmqtt_msg_shorten_run(struct kmqtt_msg *msg, struct kmqtt_run *run, gfp_t gfp)
+{
+	struct kmqtt_msg *less;
+
+	if (msg->size == KMQTT_RUN_SHORT || kmqtt_run_need(run) > KMQTT_RUN_SHORT)
+		return msg;
+	less = kmqtt_msg_alloc_run(msg->broker, run, gfp);
+	if (IS_ERR(less))
+		return msg;
+	memcpy(kmqtt_msg_payload(less), run->data, run->len);
+	run->topic.data = kmqtt_msg_topic(less);
+	run->data = kmqtt_msg_payload(less);
+	kmqtt_msg_put(msg);
+	return less;
 }
 
 static void kmqtt_run_free(struct kmqtt_msg *msg)

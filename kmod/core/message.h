@@ -153,6 +153,17 @@ struct kmqtt_msg *kmqtt_msg_alloc_run(struct kmqtt_broker *broker, const struct 
 void kmqtt_msg_set_run(struct kmqtt_msg *msg, const struct kmqtt_run *run);
 
 /**
+ * kmqtt_msg_shorten_run() - it has all packets: is a shorter message long enough for them?
+ * @msg:	of kmqtt_msg_alloc_run() and kmqtt_msg_set_run(); nobody else has seen it
+ * @run:	the packets, in it
+ * @gfp:	as above
+ *
+ * It may have been thought to come to more, and it may wait for long. Process context, may
+ * sleep. Return: @msg, or instead of it another one, to which @run points from now on.
+ */
+struct kmqtt_msg *kmqtt_msg_shorten_run(struct kmqtt_msg *msg, struct kmqtt_run *run, gfp_t gfp);
+
+/**
  * kmqtt_memory_charge() - count bytes against memory_limit
  *
  * Any context. Return: false, and they are not counted, if that is over it.

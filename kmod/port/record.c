@@ -241,7 +241,7 @@ struct kmqtt_msg *kmqtt_record_read_run(struct kmqtt_session *session, struct km
 		}
 	}
 	kmqtt_msg_set_run(msg, run);
-	return msg;
+	return kmqtt_msg_shorten_run(msg, run, gfp);
 none:
 	iov_iter_revert(from, start.head.len);
 	return NULL;

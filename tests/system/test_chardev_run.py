@@ -336,3 +336,16 @@ def test_a_session_that_goes_on(writer, device, topic):
     reader.close()
     again = device(topic, expiry=1000)
     assert again.present and payloads(again.drain()) == numbered(COUNT)[10:]
+
+
+def test_a_few_of_each_topic_name(writer, device, topic, nl):
+    """In a long write; they wait in messages that are as short as they are."""
+    reader = device().subscribe(topic + "/#")
+    names = [f"{topic}/{i}" for i in range(10)]
+    before = nl.do("switch-get")["memory"]
+    write(writer, b"".join(batch(name, numbered(5)) for name in names))
+    after = nl.do("switch-get")["memory"]
+    got = reader.drain()
+    assert payloads(got) == numbered(5) * len(names)
+    assert len({m.time_ns for m in got}) == len(names)
+    assert after - before < len(got) * 1024
