@@ -80,6 +80,7 @@ struct kmqtt_qent {
  *		already, so as many as are retained may be queued beyond the caps
  * @room:	the publisher has seen that a KMQTT_POLICY_BLOCK session has room; if
  *		others took it since, the queue grows by one message for each of them
+ *		(by a run, if that is what it was looked at for: run.h)
  */
 struct kmqtt_push {
 	struct kmqtt_wakes *wakes;

@@ -39,15 +39,13 @@ static u32 kmqtt_run_fits(const struct kmqtt_session *s, u32 count)
 	return max ? min(count, max - min(max, READ_ONCE(s->queued))) : count;
 }
 
-/* rcu_read_lock() held, or the session's lock */
+/* rcu_read_lock() held */
 static bool kmqtt_run_suits(const struct kmqtt_session *s, const struct kmqtt_msg *msg)
 {
 	u8 policy = READ_ONCE(s->policy);
 
 	return (policy == KMQTT_POLICY_DROP_NEWEST || policy == KMQTT_POLICY_BLOCK) &&
-	       kmqtt_port_takes_run(rcu_dereference_check(s->port, lockdep_is_held(&s->lock)),
-				    msg) &&
-	       !kmqtt_queue_max_bytes(s);
+	       kmqtt_port_takes_run(rcu_dereference(s->port), msg) && !kmqtt_queue_max_bytes(s);
 }
 
 /* Must the publisher wait for room in it, which he does message by message? */
@@ -128,8 +126,13 @@ static void kmqtt_run_push(struct kmqtt_runner *r, struct kmqtt_session *s)
 		ent->bytes = r->run->bytes;
 	spin_lock(&s->lock);
 	before = s->dropped_messages;
-	/* another connection may have it since it was looked at */
-	if (ent && !s->dead && kmqtt_run_suits(s, r->msg))
+	/*
+	 * Another port may have it since it was looked at, and can be given no run; with other
+	 * rules, which are for what comes from now on, it can.
+	 */
+	if (ent && !s->dead &&
+	    kmqtt_port_takes_run(rcu_dereference_protected(s->port, lockdep_is_held(&s->lock)),
+				 r->msg))
 		queued = kmqtt_run_link(s, ent, &gone);
 	if (!s->dead)
 		s->dropped_messages += r->msg->run_count - queued;
