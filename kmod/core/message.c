@@ -196,8 +196,7 @@ struct kmqtt_msg *kmqtt_msg_alloc(struct kmqtt_broker *broker,
 		return ERR_PTR(-ENOMEM);
 	}
 	kmqtt_msg_begin(msg, broker, size, desc->topic, desc->topic_len);
-	msg->expires = desc->expiry ?
-		ktime_get_boottime_seconds() + desc->expiry : 0;
+	kmqtt_msg_set_expiry(msg, desc->expiry);
 	msg->record_len = KMQTT_REC_SIZE(desc->topic_len, kept, desc->payload_len);
 	msg->props_len = kept;
 	msg->payload_len = desc->payload_len;
@@ -288,6 +287,12 @@ void kmqtt_msg_put(struct kmqtt_msg *msg)
 		kfree(msg);
 }
 
+void kmqtt_msg_set_expiry(struct kmqtt_msg *msg, u32 seconds)
+{
+	/* in whole seconds of the clock it would be over up to one too soon */
+	msg->expires = seconds ? ktime_get_boottime_ns() + (u64)seconds * NSEC_PER_SEC : 0;
+}
+
 bool kmqtt_msg_expiry_left(const struct kmqtt_msg *msg, u32 *left)
 {
 	u64 now;
@@ -295,9 +300,9 @@ bool kmqtt_msg_expiry_left(const struct kmqtt_msg *msg, u32 *left)
 	*left = 0;
 	if (likely(!msg->expires))
 		return true;
-	now = ktime_get_boottime_seconds();
+	now = ktime_get_boottime_ns();
 	if (now >= msg->expires)
 		return false;
-	*left = msg->expires - now;
+	*left = DIV_ROUND_UP_ULL(msg->expires - now, NSEC_PER_SEC);
 	return true;
 }

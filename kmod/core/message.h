@@ -48,8 +48,7 @@ struct kmqtt_tracker;
  * @broker:	whose memory it counts against
  * @tracker:	told when uplinks have acknowledged it, or NULL (tracker.h)
  * @time_ns:	CLOCK_REALTIME in ns when it entered the switch
- * @expires:	second of CLOCK_BOOTTIME at which it expires; 0: never
- *		(MQTT 5.0, 3.3.2.3.3)
+ * @expires:	ns of CLOCK_BOOTTIME at which it expires; 0: never (MQTT 5.0, 3.3.2.3.3)
  * @rcu:	to free what may not be freed where the last reference was dropped
  * @size:	bytes of this allocation, as counted against memory_limit
  * @record_len:	bytes of its record for a local reader, if no subscription
@@ -208,9 +207,17 @@ static inline u8 *kmqtt_msg_payload(const struct kmqtt_msg *msg)
 }
 
 /**
+ * kmqtt_msg_set_expiry() - its time begins now; nobody else has seen it yet
+ * @msg:	the message
+ * @seconds:	message expiry interval; 0: it never expires
+ */
+void kmqtt_msg_set_expiry(struct kmqtt_msg *msg, u32 seconds);
+
+/**
  * kmqtt_msg_expiry_left() - message expiry interval to send on
  * @msg:	the message
- * @left:	out: seconds left, at least 1; 0 if it never expires
+ * @left:	out: seconds left, at least 1, of which the last one that has begun counts as a
+ *		whole one; 0 if it never expires
  *
  * Return: false if it has expired already (MQTT 5.0, 3.3.2.3.3).
  */

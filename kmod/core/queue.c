@@ -201,9 +201,13 @@ static void kmqtt_topic_insert(struct kmqtt_session *s, struct kmqtt_qent *ent)
 static void kmqtt_queue_note_expiry(struct kmqtt_session *s,
 				    const struct kmqtt_msg *msg)
 {
-	if (unlikely(msg->expires) &&
-	    (!s->next_expiry || msg->expires < s->next_expiry))
-		s->next_expiry = msg->expires;
+	u64 second;
+
+	if (likely(!msg->expires))
+		return;
+	second = DIV_ROUND_UP_ULL(msg->expires, NSEC_PER_SEC);
+	if (!s->next_expiry || second < s->next_expiry)
+		s->next_expiry = second;
 }
 
 static void kmqtt_queue_count(struct kmqtt_session *s, struct kmqtt_qent *ent)
@@ -424,12 +428,13 @@ bool kmqtt_session_full(const struct kmqtt_session *s)
 
 void kmqtt_queue_drop_expired(struct kmqtt_session *s, struct list_head *gone)
 {
-	u64 now = ktime_get_boottime_seconds();
 	struct kmqtt_qent *ent, *next;
 	unsigned int expired = 0;
+	u64 now;
 
-	if (!s->next_expiry || now < s->next_expiry)
+	if (!s->next_expiry || ktime_get_boottime_seconds() < s->next_expiry)
 		return;
+	now = ktime_get_boottime_ns();
 	s->next_expiry = 0;
 	list_for_each_entry_safe(ent, next, &s->queue, link) {
 		if (ent->msg->expires && now >= ent->msg->expires) {

@@ -186,7 +186,7 @@ u32 kmqtt_queue_cut(struct kmqtt_session *session, struct kmqtt_qent *ent, u32 c
  * kmqtt_queue_drop_expired() - what has expired goes to @gone; lock held
  *
  * A full queue looks for it: nobody may get that any more (MQTT 5.0, 3.3.2.3.3), and it must not
- * drive out what somebody may. There is nothing to be found twice in the same second.
+ * drive out what somebody may. It looks no more than once in a second.
  */
 void kmqtt_queue_drop_expired(struct kmqtt_session *session, struct list_head *gone);
 

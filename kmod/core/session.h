@@ -315,8 +315,8 @@ void kmqtt_wakes_send(struct kmqtt_wakes *wakes);
  * @by_topic:	@queue by topic, for KMQTT_POLICY_KEEP_LATEST
  * @queued:	messages in @queue; an entry may have several
  * @queued_bytes: their sizes
- * @next_expiry: none of them expires before this second of CLOCK_BOOTTIME; 0:
- *		none does at all
+ * @next_expiry: second of CLOCK_BOOTTIME from which on it is looked for what of them has
+ *		expired; 0: none does at all
  * @inflight_count: entries in @inflight
  * @room:	entries for which memory_limit was asked
  * @acl_generation: of the access rules by which all in @queue may be read by @who

@@ -55,8 +55,7 @@ static void kmqtt_will_publish(struct kmqtt_will *w)
 {
 	/* nobody else has seen it yet; only now does its time begin */
 	w->msg->time_ns = ktime_get_real_ns();
-	if (w->expiry)
-		w->msg->expires = ktime_get_boottime_seconds() + w->expiry;
+	kmqtt_msg_set_expiry(w->msg, w->expiry);
 	kmqtt_publish_as(w->session, w->who, w->msg);
 }
 

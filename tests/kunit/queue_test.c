@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The queue of a session: policies, caps, expiry, taking and giving back. */
+#include <linux/delay.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
@@ -292,7 +293,7 @@ static void publish_expiring(struct kunit *test, const char *payload, s64 in)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", payload, 1, false);
 
-	msg->expires = ktime_get_boottime_seconds() + in;
+	msg->expires = ktime_get_boottime_ns() + in * NSEC_PER_SEC;
 	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
 	kmqtt_msg_put(msg);
 }
@@ -315,6 +316,38 @@ static void queue_drops_expired(struct kunit *test)
 	publish_expiring(test, "gone", 0);
 	kmqtt_peer_expect_none(test, peer);
 	KUNIT_EXPECT_EQ(test, peer->s->queued_bytes, 0);
+}
+
+/* Whenever in a second of the clock it begins, a second is a second, and what has begun of it counts. */
+static void expiry_is_not_too_soon(struct kunit *test)
+{
+	const struct kmqtt_msg_desc desc = { .topic = (const u8 *)"t", .topic_len = 1, .expiry = 2 };
+	u64 begin, second;
+	struct kmqtt_msg *msg;
+	u32 left, wrong = 0;
+	bool lasts;
+
+	for (second = ktime_get_boottime_seconds(); second == ktime_get_boottime_seconds();)
+		msleep(1);
+	msleep(900);
+	begin = ktime_get_boottime_ns();
+	msg = kmqtt_msg_alloc(kmqtt_kunit_broker(test), &desc, GFP_KERNEL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(msg));
+	do {
+		u64 before = msg->expires - 2 * NSEC_PER_SEC, asked = ktime_get_boottime_ns();
+
+		lasts = kmqtt_msg_expiry_left(msg, &left);
+		/* it was asked before one second was over: that left two, and so on */
+		if (ktime_get_boottime_ns() < begin + NSEC_PER_SEC)
+			wrong += !lasts || left != 2;
+		else if (asked > before + NSEC_PER_SEC && lasts)
+			wrong += left != 1;
+		if (!lasts)
+			wrong += ktime_get_boottime_ns() < begin + 2 * NSEC_PER_SEC;
+		msleep(20);
+	} while (lasts);
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+	kmqtt_msg_put(msg);
 }
 
 /* Nobody takes anything: what has expired must not stand in the way. */
@@ -347,7 +380,7 @@ static void expired_go_before_the_oldest(struct kunit *test)
 	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_DROP_OLDEST, 2, 0);
 
 	publish(test, "t", "keep");
-	publish_expiring(test, "old", 0);
+	publish_expiring(test, "old", -1);
 	publish(test, "t", "new");
 	KUNIT_EXPECT_EQ(test, peer->s->dropped_messages, 0);
 	kmqtt_peer_expect(test, peer, "keep");
@@ -658,6 +691,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(block_without_memory_delivers_once),
 	KUNIT_CASE(queue_waits_for_the_absent),
 	KUNIT_CASE(queue_drops_expired),
+	KUNIT_CASE(expiry_is_not_too_soon),
 	KUNIT_CASE(expired_make_room),
 	KUNIT_CASE(expired_go_before_the_oldest),
 	KUNIT_CASE(take_has_room),

@@ -39,7 +39,7 @@ static void set_expiring(struct kunit *test, const char *topic, s64 in)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, "x", 1, true);
 
-	msg->expires = ktime_get_boottime_seconds() + in;
+	msg->expires = ktime_get_boottime_ns() + in * NSEC_PER_SEC;
 	KUNIT_ASSERT_EQ(test, kmqtt_retain_set(store_of(test), msg, NULL, 0), 0);
 	kmqtt_msg_put(msg);
 }

@@ -162,7 +162,7 @@ static void publish_expiring(struct kunit *test, const char *payload, s64 in)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", payload, 1, false);
 
-	msg->expires = ktime_get_boottime_seconds() + in;
+	msg->expires = ktime_get_boottime_ns() + in * NSEC_PER_SEC;
 	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
 	kmqtt_msg_put(msg);
 }
@@ -182,8 +182,8 @@ static void run_behind_what_expires(struct kunit *test)
 	expect(test, one, COUNT, false);
 
 	publish_expiring(test, "lasts", 5000);
-	publish_expiring(test, "old", 0);
-	publish_expiring(test, "older", 0);
+	publish_expiring(test, "old", -1);
+	publish_expiring(test, "older", -1);
 	KUNIT_EXPECT_TRUE(test, publish(test, by));
 	KUNIT_EXPECT_EQ(test, one->s->queued, COUNT + 1);
 	KUNIT_EXPECT_EQ(test, one->s->expired_messages, 2);
