@@ -318,17 +318,19 @@ static void queue_drops_expired(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, peer->s->queued_bytes, 0);
 }
 
-/* Whenever in a second of the clock it begins, a second is a second, and what has begun of it counts. */
+/* Whenever in a second of the clock it begins, a second is a second; one that has begun counts. */
 static void expiry_is_not_too_soon(struct kunit *test)
 {
-	const struct kmqtt_msg_desc desc = { .topic = (const u8 *)"t", .topic_len = 1, .expiry = 2 };
+	const struct kmqtt_msg_desc desc = {
+		.topic = (const u8 *)"t", .topic_len = 1, .expiry = 2,
+	};
 	u64 begin, second;
 	struct kmqtt_msg *msg;
 	u32 left, wrong = 0;
 	bool lasts;
 
 	for (second = ktime_get_boottime_seconds(); second == ktime_get_boottime_seconds();)
-		msleep(1);
+		usleep_range(1000, 2000);
 	msleep(900);
 	begin = ktime_get_boottime_ns();
 	msg = kmqtt_msg_alloc(kmqtt_kunit_broker(test), &desc, GFP_KERNEL);
