@@ -348,31 +348,33 @@ static ssize_t kmqtt_record_write_one(const struct kmqtt_delivery *d, bool ack, 
 	return done ? (ssize_t)head.len : -EFAULT;
 }
 
-/* Of a packet of a run; @head: what all of them have. Return: as kmqtt_record_write_one() */
-static ssize_t kmqtt_record_write_packet(struct kmqtt_record *head, const struct kmqtt_msg *msg,
+/*
+ * Of a packet of a run; @start: what all of them have, which is head and topic name, if that has
+ * room there. Return: as kmqtt_record_write_one()
+ */
+static ssize_t kmqtt_record_write_packet(struct kmqtt_record_start *start,
+					 const struct kmqtt_msg *msg,
 					 struct kmqtt_view payload, struct iov_iter *to)
 {
-	struct kmqtt_record_start start __uninitialized;
 	static const u8 zero[KMQTT_RECORD_ALIGN];
+	struct kmqtt_record *head = &start->head;
 	size_t topic = msg->topic_len + 1, used = sizeof(*head) + topic + payload.len;
-	u8 *p = start.text;
+	u8 *p = start->text + topic;
 	bool done;
 
 	head->len = KMQTT_REC_SIZE(msg->topic_len, 0, payload.len);
 	head->payload_len = payload.len;
 	if (head->len > iov_iter_count(to))
 		return -EMSGSIZE;
-	if (head->len > sizeof(start)) {
+	if (head->len > sizeof(*start)) {
 		done = kmqtt_record_put(head, sizeof(*head), to) &&
 		       kmqtt_record_put(kmqtt_msg_topic(msg), topic, to) &&
 		       kmqtt_record_put(payload.data, payload.len, to) &&
 		       kmqtt_record_put(zero, head->len - used, to);
 	} else {
-		start.head = *head;
-		kmqtt_copy(p, kmqtt_msg_topic(msg), topic);
-		kmqtt_copy(p + topic, payload.data, payload.len);
-		memset(p + topic + payload.len, 0, head->len - used);
-		done = kmqtt_record_put(&start, head->len, to);
+		kmqtt_copy(p, payload.data, payload.len);
+		memset(p + payload.len, 0, head->len - used);
+		done = kmqtt_record_put(start, head->len, to);
 	}
 	return done ? (ssize_t)head->len : -EFAULT;
 }
@@ -382,18 +384,21 @@ static int kmqtt_record_write_run(struct kmqtt_delivery *d, struct iov_iter *to,
 {
 	const struct kmqtt_msg *msg = d->msg;
 	const u8 *begin = kmqtt_msg_payload(msg), *p = begin + d->run_off;
-	struct kmqtt_record head = {
+	struct kmqtt_record_start start __uninitialized;
+
+	start.head = (struct kmqtt_record) {
 		.type = KMQTT_REC_MESSAGE,
 		.topic_len = msg->topic_len,
 		.time_ns = msg->time_ns,
 	};
-
+	kmqtt_copy(start.text, kmqtt_msg_topic(msg),
+		   min_t(size_t, msg->topic_len + 1, sizeof(start.text)));
 	while (d->run_count) {
 		struct kmqtt_view payload = kmqtt_run_next(&p, msg->run_version, msg->topic_len);
 		ssize_t len;
 
-		head.id = d->id - d->run_count + 1;
-		len = kmqtt_record_write_packet(&head, msg, payload, to);
+		start.head.id = d->id - d->run_count + 1;
+		len = kmqtt_record_write_packet(&start, msg, payload, to);
 		if (len < 0)
 			return len;
 		*done += len;

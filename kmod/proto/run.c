@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Runs: see run.h. */
-#include "bits.h"
 #include "run.h"
 #include "wire.h"
 

@@ -7,11 +7,10 @@
 
 /* Packets with the topic name "t", where they end, and what a record of each has. */
 #define PACKETS	"\x30\x03\x00\x01t\x30\x04\x00\x01tA\x30\x05\x00\x01tBB\x30\x03\x00\x01t"
-#define ENDS	{ 0, 5, 11, 18, 23 }
 #define COUNT	4
 #define RECORD	KMQTT_REC_SIZE(1, 0, 2)
 
-static const u32 ends[] = ENDS;
+static const u32 ends[] = { 0, 5, 11, 18, 23 };
 
 static struct kmqtt_peer *opened(struct kunit *test, const struct kmqtt_session_params *params,
 				 u8 version)

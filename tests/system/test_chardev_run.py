@@ -328,6 +328,20 @@ def test_from_clients(broker, device, topic, version, size):
     assert payloads(some) == numbered(COUNT, size)
 
 
+@pytest.mark.parametrize("length", [206, 207, 208, 209, 300, 1500])
+def test_long_topic_names(broker, device, topic, length):
+    """Where head and topic name are shorter and longer than what is put in one piece."""
+    name = topic + "/" + "n" * (length - len(topic) - 1)
+    with broker.inside():
+        reader = device().subscribe(topic + "/#")
+    client = broker.connect(version=4)
+    burst(client, name, [b"", b"1", b"12345678"] * 5)
+    client.ping()
+    got = reader.drain()
+    assert payloads(got) == [b"", b"1", b"12345678"] * 5
+    assert {m.topic for m in got} == {name} and len({m.time_ns for m in got}) < 15
+
+
 def test_a_session_that_goes_on(writer, device, topic):
     """A part is read, the file is closed, and another one has the rest."""
     reader = device(topic, expiry=1000).subscribe(topic)
