@@ -28,7 +28,7 @@ def test_a_message_arrives_as_it_was_written(pair):
     writer.publish(topic, b"\x00\xff payload", expiry=100)
     [message] = reader.read()
     assert message.topic == topic and message.payload == b"\x00\xff payload"
-    assert message.type == MESSAGE and message.qos == 0 and 99 <= message.expiry <= 100
+    assert message.type == MESSAGE and message.qos == 0 and 0 < message.expiry <= 100
     assert not (message.retain or message.dup or message.ack or message.props or message.sub_id)
 
 
