@@ -381,7 +381,10 @@ static struct kmqtt_identity *kmqtt_publisher_get(const struct kmqtt_publisher *
 	return who ?: ERR_PTR(-ESTALE);
 }
 
-/* A retained message, before anyone is told. Return: 0; -EAGAIN; -errno */
+/*
+ * A retained message, before anyone is told. Under its lock, as is the telling: who subscribes
+ * meanwhile gets it as a retained one or as a new one, not both. Return: 0; -EAGAIN; -errno
+ */
 static int kmqtt_publish_retain(const struct kmqtt_publisher *by, struct kmqtt_route *r,
 				struct kmqtt_session **blocked)
 {
@@ -393,17 +396,37 @@ static int kmqtt_publish_retain(const struct kmqtt_publisher *by, struct kmqtt_r
 		*blocked = kmqtt_route_ask(r);
 		if (*blocked)
 			return -EAGAIN;
+		r->hold = false;
 	}
 	if (!READ_ONCE(b->limits.retain_available))
 		return 0;
 	who = kmqtt_publisher_get(by);
 	if (IS_ERR(who))
 		return PTR_ERR(who);
-	ret = kmqtt_retain_set(&b->retain, r->msg, who,
-			       READ_ONCE(b->limits.max_retained_messages));
+	ret = kmqtt_retain_set_locked(&b->retain, r->msg, who,
+				      READ_ONCE(b->limits.max_retained_messages));
 	if (who)
 		kmqtt_identity_put(who);
 	return ret == -ENOSPC ? -ENOBUFS : ret;
+}
+
+/* Return: 0; -EAGAIN: @blocked has to be waited for */
+static int kmqtt_publish_route(struct kmqtt_route *r, struct kmqtt_session **blocked)
+{
+	int ret = 0;
+
+	rcu_read_lock();
+	kmqtt_route_match(r);
+	if (r->hold && !r->full)
+		r->full = kmqtt_route_find_full(r);
+	if (r->full) {
+		*blocked = r->full;
+		ret = -EAGAIN;
+	} else {
+		kmqtt_route_flush(r);
+	}
+	rcu_read_unlock();
+	return ret;
 }
 
 static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *msg,
@@ -436,28 +459,18 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 	}
 	trace_kmqtt_publish(by->session, msg);
 	if (msg->retain) {
+		mutex_lock(&b->retain.lock);
 		ret = kmqtt_publish_retain(by, &r, blocked);
-		if (ret)
-			goto out;
-		r.hold = false;
 	}
-	rcu_read_lock();
-	kmqtt_route_match(&r);
-	if (r.hold && !r.full)
-		r.full = kmqtt_route_find_full(&r);
-	if (r.full) {
-		*blocked = r.full;
-		ret = -EAGAIN;
-	} else {
-		kmqtt_route_flush(&r);
-	}
-	rcu_read_unlock();
+	if (!ret)
+		ret = kmqtt_publish_route(&r, blocked);
+	if (msg->retain)
+		mutex_unlock(&b->retain.lock);
 	if (!ret) {
 		trace_kmqtt_route(msg, r.count, r.queued);
 		kmqtt_publish_count(by->session, msg, &r);
 		ret = r.count;
 	}
-out:
 	kmqtt_matches_exit(&held);
 	return ret;
 }

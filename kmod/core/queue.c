@@ -603,6 +603,15 @@ bool kmqtt_queue_push(struct kmqtt_session *s, struct kmqtt_msg *msg,
 	return queued;
 }
 
+void kmqtt_queue_lose(struct kmqtt_session *s, u32 count)
+{
+	lockdep_assert_held(&s->lock);
+	if (s->dead)
+		return;
+	s->dropped_messages += count;
+	kmqtt_stats_add(s->broker->stats, KMQTT_STAT_MESSAGES_DROPPED, count);
+}
+
 void kmqtt_queue_return(struct kmqtt_session *s, struct list_head *list)
 {
 	struct kmqtt_qent *ent, *next;
@@ -613,7 +622,7 @@ void kmqtt_queue_return(struct kmqtt_session *s, struct list_head *list)
 		if (s->dead || (s->policy == KMQTT_POLICY_KEEP_LATEST &&
 				kmqtt_topic_find(s, ent->msg))) {
 			list_move_tail(&ent->link, &gone);
-			s->dropped_messages++;
+			kmqtt_queue_lose(s, 1);
 		} else {
 			list_del(&ent->link);
 			kmqtt_queue_add_tail(s, ent);

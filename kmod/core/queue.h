@@ -220,6 +220,13 @@ void kmqtt_queue_tell_drop(struct kmqtt_session *session, u64 count, u8 reason);
  */
 void kmqtt_queue_uncount(struct kmqtt_session *session, u32 count, u64 bytes);
 
+/**
+ * kmqtt_queue_lose() - messages that were there are lost; lock held
+ * @session:	session; when it is dead, what it had is no loss
+ * @count:	how many
+ */
+void kmqtt_queue_lose(struct kmqtt_session *session, u32 count);
+
 /** kmqtt_qent_allowed() - do the rules let the session's peer read it? Any context */
 bool kmqtt_qent_allowed(struct kmqtt_session *session, const struct kmqtt_qent *ent);
 

@@ -201,14 +201,21 @@ static int kmqtt_retain_keep(struct kmqtt_retain *store, struct kmqtt_msg *msg,
 	return 0;
 }
 
+int kmqtt_retain_set_locked(struct kmqtt_retain *store, struct kmqtt_msg *msg,
+			    const struct kmqtt_identity *source, unsigned long max_count)
+{
+	lockdep_assert_held(&store->lock);
+	kmqtt_retain_reap(store);
+	return kmqtt_retain_keep(store, msg, source, max_count);
+}
+
 int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
 		     const struct kmqtt_identity *source, unsigned long max_count)
 {
 	int err;
 
 	mutex_lock(&store->lock);
-	kmqtt_retain_reap(store);
-	err = kmqtt_retain_keep(store, msg, source, max_count);
+	err = kmqtt_retain_set_locked(store, msg, source, max_count);
 	mutex_unlock(&store->lock);
 	return err;
 }
@@ -353,16 +360,15 @@ static void kmqtt_retain_iter_init(struct kmqtt_retain_iter *it,
 	};
 }
 
-int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
-		      const u8 *after, u32 after_len, kmqtt_retain_fn fn,
-		      void *ctx)
+int kmqtt_retain_walk_locked(struct kmqtt_retain *store, const u8 *filter, u32 len,
+			     const u8 *after, u32 after_len, kmqtt_retain_fn fn, void *ctx)
 {
 	struct kmqtt_retain_iter it;
 	struct kmqtt_node *node, *next;
 	int ret = 0;
 
+	lockdep_assert_held(&store->lock);
 	kmqtt_retain_iter_init(&it, store, filter, len, after, after_len);
-	mutex_lock(&store->lock);
 	for (node = kmqtt_retain_next(&it); node && !ret; node = next) {
 		next = kmqtt_retain_next(&it);
 		if (kmqtt_retain_expired(node))
@@ -370,6 +376,17 @@ int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
 		else
 			ret = fn(ctx, node->msg, node->source);
 	}
+	return ret;
+}
+
+int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
+		      const u8 *after, u32 after_len, kmqtt_retain_fn fn,
+		      void *ctx)
+{
+	int ret;
+
+	mutex_lock(&store->lock);
+	ret = kmqtt_retain_walk_locked(store, filter, len, after, after_len, fn, ctx);
 	mutex_unlock(&store->lock);
 	return ret;
 }

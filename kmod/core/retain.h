@@ -4,7 +4,9 @@
  * RETAIN (MQTT 5.0, 3.3.1.3).
  *
  * Locks: writers hold store->lock (a mutex, process context); a walk holds it
- * too, from one kmqtt_retain_walk() call to its return.
+ * too, from one kmqtt_retain_walk() call to its return. Who publishes holds it until
+ * the message is in the queues, and who subscribes from before he is in the tree until
+ * he has what is retained: so he gets each message once. tree->lock is inside it.
  */
 #ifndef KMQTT_CORE_RETAIN_H
 #define KMQTT_CORE_RETAIN_H
@@ -63,6 +65,10 @@ void kmqtt_retain_destroy(struct kmqtt_retain *store);
 int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
 		     const struct kmqtt_identity *source, unsigned long max_count);
 
+/** kmqtt_retain_set_locked() - likewise; store->lock held */
+int kmqtt_retain_set_locked(struct kmqtt_retain *store, struct kmqtt_msg *msg,
+			    const struct kmqtt_identity *source, unsigned long max_count);
+
 /**
  * typedef kmqtt_retain_fn - a message that is there, and who published it or NULL
  *
@@ -89,6 +95,10 @@ typedef int (*kmqtt_retain_fn)(void *ctx, struct kmqtt_msg *msg,
 int kmqtt_retain_walk(struct kmqtt_retain *store, const u8 *filter, u32 len,
 		      const u8 *after, u32 after_len, kmqtt_retain_fn fn,
 		      void *ctx);
+
+/** kmqtt_retain_walk_locked() - likewise; store->lock held */
+int kmqtt_retain_walk_locked(struct kmqtt_retain *store, const u8 *filter, u32 len,
+			     const u8 *after, u32 after_len, kmqtt_retain_fn fn, void *ctx);
 
 /**
  * kmqtt_retain_clear() - forget all that match

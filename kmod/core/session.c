@@ -741,19 +741,20 @@ int kmqtt_session_subscribe(struct kmqtt_session *s, const u8 *filter, u32 len,
 		kmqtt_session_denied(s, filter, len);
 	if (ret)
 		return ret;
+	mutex_lock(&b->retain.lock);
 	ret = kmqtt_tree_add(&b->tree, s, filter, len, opts, &existed);
-	if (ret)
-		return ret;
-	if (!existed && max && READ_ONCE(s->sub_count) > max) {
+	if (!ret && !existed && max && READ_ONCE(s->sub_count) > max) {
 		kmqtt_tree_del(&b->tree, s, filter, len, NULL);
-		return -ENOSPC;
+		ret = -ENOSPC;
 	}
-	kmqtt_event_emit(b, &event);
-	if (!shared && (!opts->retain_handling ||
-			(opts->retain_handling == 1 && !existed)))
-		kmqtt_retain_walk(&b->retain, inner.data, inner.len, NULL, 0,
-				  kmqtt_session_replay, &replay);
-	return 0;
+	if (!ret && !shared && (!opts->retain_handling ||
+				(opts->retain_handling == 1 && !existed)))
+		kmqtt_retain_walk_locked(&b->retain, inner.data, inner.len, NULL, 0,
+					 kmqtt_session_replay, &replay);
+	mutex_unlock(&b->retain.lock);
+	if (!ret)
+		kmqtt_event_emit(b, &event);
+	return ret;
 }
 
 int kmqtt_session_unsubscribe(struct kmqtt_session *s, const u8 *filter, u32 len)

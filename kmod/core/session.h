@@ -17,8 +17,8 @@
  * All functions are called from process context; those that are marked
  * (atomic) may also be called under rcu_read_lock() or a spinlock.
  *
- * Locks, outer first: broker->sessions_lock (mutex) -> tree->lock (mutex) ->
- * session->lock (spinlock). No port function is called under session->lock.
+ * Locks, outer first: broker->sessions_lock (mutex), or broker->retain.lock (mutex) ->
+ * tree->lock (mutex) -> session->lock (spinlock). No port function is called under session->lock.
  */
 #ifndef KMQTT_CORE_SESSION_H
 #define KMQTT_CORE_SESSION_H

@@ -317,7 +317,7 @@ static void kmqtt_untake_part(struct kmqtt_session *s, const struct kmqtt_delive
 			 d->run_count, &bytes);
 	kmqtt_queue_uncount(s, d->run_count, bytes);
 	if (!ent || ent->msg != d->msg || ent->off != d->run_off + d->run_len) {
-		s->dropped_messages += d->run_count;
+		kmqtt_queue_lose(s, d->run_count);
 		return;
 	}
 	s->queued += d->run_count;
@@ -372,7 +372,7 @@ static bool kmqtt_untake_one(struct kmqtt_session *s, struct kmqtt_delivery *d,
 	kmqtt_queue_uncount(s, ent->count, ent->bytes);
 	if (s->dead || (late && !ent->qos) ||
 	    (s->policy == KMQTT_POLICY_KEEP_LATEST && kmqtt_topic_find(s, ent->msg))) {
-		s->dropped_messages += ent->count;
+		kmqtt_queue_lose(s, ent->count);
 		d->ent = ent;
 		return true;
 	}

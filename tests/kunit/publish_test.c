@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The way of a message: rules, retained store, match, queues (MQTT 5.0, 3.3.1.3, 3.3.4). */
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "core/queue.h"
 #include "core/stock.h"
@@ -174,6 +178,101 @@ static void retain_flag_and_handling(struct kunit *test)
 	publish_retained(test, "t", "", 1);
 	KUNIT_EXPECT_EQ(test, kmqtt_kunit_broker(test)->retain.count, 0);
 	KUNIT_EXPECT_EQ(test, retain_flag(keep), 1);
+}
+
+/**
+ * struct answer - a retained message that comes because somebody subscribes
+ * @watch:	sees that
+ * @work:	publishes it
+ * @done:	it is published
+ * @test:	for the rest
+ */
+struct answer {
+	struct kmqtt_sub_watch watch;
+	struct work_struct work;
+	struct completion done;
+	struct kunit *test;
+};
+
+static void answer_publish(struct work_struct *work)
+{
+	struct answer *a = container_of(work, struct answer, work);
+
+	KUNIT_EXPECT_EQ(a->test, publish_retained(a->test, "t", "x", 1), 1);
+	complete(&a->done);
+}
+
+/* It gets as long as it may want to come between. */
+static void answer_subscribed(struct kmqtt_sub_watch *watch, const u8 *filter, u32 len,
+			      bool added)
+{
+	struct answer *a = container_of(watch, struct answer, watch);
+
+	if (!added)
+		return;
+	schedule_work(&a->work);
+	wait_for_completion_timeout(&a->done, HZ / 10);
+}
+
+/* An uplink that subscribes on demand gets what its server has retained at once. */
+static void retained_while_one_subscribes_comes_once(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	struct answer *a = kunit_kzalloc(test, sizeof(*a), GFP_KERNEL);
+	struct kmqtt_peer *peer = local(test, "one");
+
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	a->test = test;
+	a->watch.changed = answer_subscribed;
+	INIT_WORK(&a->work, answer_publish);
+	init_completion(&a->done);
+	kmqtt_tree_watch(&b->tree, &a->watch);
+	kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+	flush_work(&a->work);
+	kmqtt_tree_unwatch(&b->tree, &a->watch);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), 0);
+	KUNIT_EXPECT_EQ(test, retain_flag(peer), -1);
+}
+
+static int retained_publisher(void *data)
+{
+	struct kunit *test = data;
+	char payload[12];
+	int i = 0;
+
+	while (!kthread_should_stop()) {
+		snprintf(payload, sizeof(payload), "%d", i++);
+		publish_retained(test, "t", payload, 1);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Each value that follows the first is another one. */
+static void retained_or_new_but_not_both(struct kunit *test)
+{
+	struct task_struct *publisher;
+	struct kmqtt_delivery d;
+	struct kmqtt_peer *peer;
+	char last[12], now[12];
+	int i, n;
+
+	publisher = kthread_run(retained_publisher, test, "kmqtt_retained");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(publisher));
+	for (i = 0; i < 300; i++) {
+		peer = local(test, NULL);
+		kmqtt_peer_subscribe(test, peer, "t", 1, 0);
+		last[0] = '\0';
+		for (n = 0; n < 3 && kmqtt_peer_take(peer, &d) == 1; n++) {
+			snprintf(now, sizeof(now), "%.*s", (int)d.msg->payload_len,
+				 kmqtt_msg_payload(d.msg));
+			KUNIT_EXPECT_STRNEQ(test, last, now);
+			strscpy(last, now, sizeof(last));
+			kmqtt_delivery_put(&d);
+		}
+		kmqtt_peer_detach(peer);
+	}
+	kthread_stop(publisher);
 }
 
 static void retained_qos_is_the_lower(struct kunit *test)
@@ -637,6 +736,8 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(shared_and_plain),
 	KUNIT_CASE(nobody_gets_his_own_back),
 	KUNIT_CASE(retain_flag_and_handling),
+	KUNIT_CASE(retained_while_one_subscribes_comes_once),
+	KUNIT_CASE(retained_or_new_but_not_both),
 	KUNIT_CASE(retained_qos_is_the_lower),
 	KUNIT_CASE(qos_is_upgraded),
 	KUNIT_CASE(retained_limits),

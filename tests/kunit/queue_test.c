@@ -443,6 +443,7 @@ static void untake_restores_order(struct kunit *test)
 static void untake_keeps_latest(struct kunit *test)
 {
 	struct kmqtt_peer *peer = reader(test, KMQTT_POLICY_KEEP_LATEST, 0, 0);
+	u64 sum[KMQTT_STAT_COUNT];
 	struct kmqtt_delivery d;
 
 	publish(test, "t", "1");
@@ -451,6 +452,9 @@ static void untake_keeps_latest(struct kunit *test)
 	kmqtt_session_untake(peer->s, &peer->port, &d, 1);
 	kmqtt_peer_expect(test, peer, "2");
 	kmqtt_peer_expect_none(test, peer);
+	KUNIT_EXPECT_EQ(test, peer->s->dropped_messages, 1);
+	kmqtt_stats_sum(kmqtt_kunit_broker(test)->stats, sum);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_DROPPED], 1);
 }
 
 /* The latest of each topic, in the place of the first, be its name longer or shorter. */

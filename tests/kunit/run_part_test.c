@@ -195,6 +195,7 @@ static void part_has_lost_the_rest(struct kunit *test)
 	struct kmqtt_session_params params = { .expiry = U32_MAX, .max_queued_messages = COUNT };
 	struct kmqtt_peer *by = kmqtt_peer_new(test, "by", KMQTT_KIND_LOCAL);
 	struct kmqtt_peer *one = reader_with(test, &params);
+	u64 sum[KMQTT_STAT_COUNT];
 	struct kmqtt_delivery d;
 	int i;
 
@@ -207,6 +208,8 @@ static void part_has_lost_the_rest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, one->s->dropped_messages, 2);
 	untake(one, &d);
 	KUNIT_EXPECT_EQ(test, one->s->dropped_messages, COUNT);
+	kmqtt_stats_sum(kmqtt_kunit_broker(test)->stats, sum);
+	KUNIT_EXPECT_EQ(test, sum[KMQTT_STAT_MESSAGES_DROPPED], COUNT);
 	KUNIT_EXPECT_EQ(test, one->s->queued, COUNT);
 	for (i = 0; i < COUNT; i++)
 		kmqtt_peer_expect(test, one, "new");
