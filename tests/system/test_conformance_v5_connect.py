@@ -169,8 +169,8 @@ def test_mqtt5_3_1_2_22_keep_alive(broker, topic):
 
 def test_mqtt5_3_1_2_22_any_packet_keeps_alive(broker, topic):
     """Not only a PINGREQ. Without any the connection would have ended by then."""
-    one = broker.connect(keepalive=2)
-    for i in range(4):
+    one = broker.connect(keepalive=4)
+    for i in range(7):
         time.sleep(0.9)
         if i % 2:
             one.publish(topic)

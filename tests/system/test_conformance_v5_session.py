@@ -59,13 +59,13 @@ def test_mqtt5_4_1_0_2_session_ends_as_its_interval_has_passed(broker, topic, go
 
 def test_mqtt5_4_1_0_2_interval_begins_anew(broker, topic):
     """With each connection, and with what that one says."""
-    one = broker.connect(props={SESSION_EXPIRY: 3})
+    one = broker.connect(props={SESSION_EXPIRY: 6})
     one.subscribe(topic)
     one.disconnect()
     one = broker.connect(one.client_id, clean=False, props=KEEP)
     assert one.connack.present
     one.disconnect()
-    time.sleep(4)
+    time.sleep(7)
     one = broker.connect(one.client_id, clean=False)
     assert one.connack.present
     one.disconnect()
