@@ -403,8 +403,8 @@ static int kmqtt_publish_retain(const struct kmqtt_publisher *by, struct kmqtt_r
 	who = kmqtt_publisher_get(by);
 	if (IS_ERR(who))
 		return PTR_ERR(who);
-	ret = kmqtt_retain_set_locked(&b->retain, r->msg, who,
-				      READ_ONCE(b->limits.max_retained_messages));
+	ret = kmqtt_retain_set(&b->retain, r->msg, who,
+			       READ_ONCE(b->limits.max_retained_messages));
 	if (who)
 		kmqtt_identity_put(who);
 	return ret == -ENOSPC ? -ENOBUFS : ret;
@@ -427,6 +427,16 @@ static int kmqtt_publish_route(struct kmqtt_route *r, struct kmqtt_session **blo
 	}
 	rcu_read_unlock();
 	return ret;
+}
+
+/* It may take long. Those whose wake-ups we hold do not wait for that. */
+static void kmqtt_publish_lock(const struct kmqtt_publisher *by, struct kmqtt_retain *retain)
+{
+	if (mutex_trylock(&retain->lock))
+		return;
+	if (by->wakes)
+		kmqtt_wakes_flush(by->wakes);
+	mutex_lock(&retain->lock);
 }
 
 static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *msg,
@@ -459,7 +469,7 @@ static int kmqtt_publish_by(const struct kmqtt_publisher *by, struct kmqtt_msg *
 	}
 	trace_kmqtt_publish(by->session, msg);
 	if (msg->retain) {
-		mutex_lock(&b->retain.lock);
+		kmqtt_publish_lock(by, &b->retain);
 		ret = kmqtt_publish_retain(by, &r, blocked);
 	}
 	if (!ret)

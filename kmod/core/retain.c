@@ -201,23 +201,12 @@ static int kmqtt_retain_keep(struct kmqtt_retain *store, struct kmqtt_msg *msg,
 	return 0;
 }
 
-int kmqtt_retain_set_locked(struct kmqtt_retain *store, struct kmqtt_msg *msg,
-			    const struct kmqtt_identity *source, unsigned long max_count)
+int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
+		     const struct kmqtt_identity *source, unsigned long max_count)
 {
 	lockdep_assert_held(&store->lock);
 	kmqtt_retain_reap(store);
 	return kmqtt_retain_keep(store, msg, source, max_count);
-}
-
-int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
-		     const struct kmqtt_identity *source, unsigned long max_count)
-{
-	int err;
-
-	mutex_lock(&store->lock);
-	err = kmqtt_retain_set_locked(store, msg, source, max_count);
-	mutex_unlock(&store->lock);
-	return err;
 }
 
 /**

@@ -4,9 +4,10 @@
  * RETAIN (MQTT 5.0, 3.3.1.3).
  *
  * Locks: writers hold store->lock (a mutex, process context); a walk holds it
- * too, from one kmqtt_retain_walk() call to its return. Who publishes holds it until
- * the message is in the queues, and who subscribes from before he is in the tree until
- * he has what is retained: so he gets each message once. tree->lock is inside it.
+ * too, from one kmqtt_retain_walk() call to its return. Who publishes with RETAIN
+ * holds it until the message is in the queues, and who subscribes, and wants what is
+ * retained, from before he is in the tree until he has that: so he gets each message
+ * once. tree->lock, and an uplink's subs_lock, are inside it.
  */
 #ifndef KMQTT_CORE_RETAIN_H
 #define KMQTT_CORE_RETAIN_H
@@ -23,7 +24,7 @@ struct kmqtt_msg;
 /**
  * struct kmqtt_retain - the store
  * @trie:	nodes, keyed by topic name
- * @lock:	writers and walkers
+ * @lock:	writers and walkers, who publishes with RETAIN and who subscribes: see above
  * @count:	messages, written under @lock, read anywhere
  * @bytes:	their sizes, without those of the nodes, likewise
  * @source:	who published last, a copy that his messages share, under @lock; NULL
@@ -59,15 +60,11 @@ void kmqtt_retain_destroy(struct kmqtt_retain *store);
  * The nodes of its topic and what is kept of @source count against memory_limit, as
  * the message does.
  *
- * Process context, may sleep. Return: 0, -ENOMEM, -ENOSPC over @max_count or
- * memory_limit.
+ * Process context, may sleep; store->lock held. Return: 0, -ENOMEM, -ENOSPC over
+ * @max_count or memory_limit.
  */
 int kmqtt_retain_set(struct kmqtt_retain *store, struct kmqtt_msg *msg,
 		     const struct kmqtt_identity *source, unsigned long max_count);
-
-/** kmqtt_retain_set_locked() - likewise; store->lock held */
-int kmqtt_retain_set_locked(struct kmqtt_retain *store, struct kmqtt_msg *msg,
-			    const struct kmqtt_identity *source, unsigned long max_count);
 
 /**
  * typedef kmqtt_retain_fn - a message that is there, and who published it or NULL

@@ -733,7 +733,7 @@ int kmqtt_session_subscribe(struct kmqtt_session *s, const u8 *filter, u32 len,
 	};
 	struct kmqtt_replay replay = { s, opts };
 	u32 max = READ_ONCE(b->limits.max_subscriptions);
-	bool existed, shared;
+	bool existed, shared, replays;
 	int ret;
 
 	ret = kmqtt_session_check_filter(s, full, opts->no_local, &inner, &shared);
@@ -741,19 +741,21 @@ int kmqtt_session_subscribe(struct kmqtt_session *s, const u8 *filter, u32 len,
 		kmqtt_session_denied(s, filter, len);
 	if (ret)
 		return ret;
-	mutex_lock(&b->retain.lock);
+	replays = !shared && opts->retain_handling != KMQTT_RETAIN_SEND_NEVER;
+	if (replays)
+		mutex_lock(&b->retain.lock);
 	ret = kmqtt_tree_add(&b->tree, s, filter, len, opts, &existed);
 	if (!ret && !existed && max && READ_ONCE(s->sub_count) > max) {
 		kmqtt_tree_del(&b->tree, s, filter, len, NULL);
 		ret = -ENOSPC;
 	}
-	if (!ret && !shared && (!opts->retain_handling ||
-				(opts->retain_handling == 1 && !existed)))
-		kmqtt_retain_walk_locked(&b->retain, inner.data, inner.len, NULL, 0,
-					 kmqtt_session_replay, &replay);
-	mutex_unlock(&b->retain.lock);
 	if (!ret)
 		kmqtt_event_emit(b, &event);
+	if (!ret && replays && (!opts->retain_handling || !existed))
+		kmqtt_retain_walk_locked(&b->retain, inner.data, inner.len, NULL, 0,
+					 kmqtt_session_replay, &replay);
+	if (replays)
+		mutex_unlock(&b->retain.lock);
 	return ret;
 }
 

@@ -607,7 +607,7 @@ u64 kmqtt_session_dropped(struct kmqtt_session *session);
 
 /**
  * kmqtt_session_has_dropped() - are there drops that were not reported yet? The
- *	port is woken at the first of them. Any context
+ *	port is woken at the first of them that a new message makes. Any context
  */
 static inline bool kmqtt_session_has_dropped(const struct kmqtt_session *session)
 {

@@ -14,7 +14,7 @@
  * @KMQTT_STAT_MESSAGES_DELIVERED:	messages handed to a port
  * @KMQTT_STAT_BYTES_DELIVERED:		their topics and payloads
  * @KMQTT_STAT_MESSAGES_QUEUED:		messages ever put into a session's queue
- * @KMQTT_STAT_MESSAGES_DROPPED:	lost: queue full, or no memory
+ * @KMQTT_STAT_MESSAGES_DROPPED:	lost: queue full, no memory, or given back too late
  * @KMQTT_STAT_MESSAGES_EXPIRED:	lost: message expiry interval
  * @KMQTT_STAT_MESSAGES_UNMATCHED:	published without any subscriber
  * @KMQTT_STAT_MESSAGES_DENIED:		refused by the access rules

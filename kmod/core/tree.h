@@ -113,7 +113,8 @@ struct kmqtt_sub_group {
  * struct kmqtt_sub_watch - told when a filter gets its first or loses its last
  *	subscription; uplinks follow the local demand with it
  * @link:	in tree->watches, under tree->lock
- * @changed:	called under tree->lock: must not call back into the tree. A
+ * @changed:	called under tree->lock, and mostly retain.lock: must not call back into
+ *		the tree or the retained store, nor wait for who does. A
  *		session of KMQTT_KIND_UPLINK is not counted. For `$share` the
  *		filter inside it is told. @filter has no NUL and is only lent.
  */

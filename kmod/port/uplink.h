@@ -7,8 +7,8 @@
  *
  * Context: process context, may sleep; the caller holds no lock.
  * Locks, outer first: uplinks->lock (table, all calls below) -> uplink->lock
- * (settings, topics, state) -> tree->lock -> uplink->subs_lock (what is
- * subscribed upstream). See uplink_priv.h for who runs when.
+ * (settings, topics, state) -> retain.lock -> tree->lock -> uplink->subs_lock
+ * (what is subscribed upstream). See uplink_priv.h for who runs when.
  */
 #ifndef KMQTT_PORT_UPLINK_H
 #define KMQTT_PORT_UPLINK_H

@@ -14,8 +14,8 @@
  * - The link's connection runs in its own work item (conn.h): all packets.
  * - ->wake() and ->close() of the session's port come from anywhere; they kick.
  *
- * Locks, outer first: uplinks->lock -> uplink->lock -> (broker->sessions_lock ->
- * tree->lock) -> uplink->subs_lock. The topics are read under RCU.
+ * Locks, outer first: uplinks->lock -> uplink->lock -> (broker->sessions_lock or
+ * broker->retain.lock -> tree->lock) -> uplink->subs_lock. The topics are read under RCU.
  */
 #ifndef KMQTT_PORT_UPLINK_PRIV_H
 #define KMQTT_PORT_UPLINK_PRIV_H
@@ -77,6 +77,8 @@ enum kmqtt_upsub_state {
  * @claims:	struct kmqtt_upclaim: who wants it
  * @state:	&enum kmqtt_upsub_state
  * @qos:	with which it was subscribed
+ * @forgotten:	nobody wanted it since it was subscribed: what its server has retained is kept
+ *		here no more (uplink_retain.c), and has to be asked for again
  * @packet_id:	of the SUBSCRIBE or UNSUBSCRIBE that is on its way
  * @len:	bytes of @filter
  * @filter:	as the server knows it
@@ -88,6 +90,7 @@ struct kmqtt_upsub {
 	struct list_head claims;
 	u8 state;
 	u8 qos;
+	bool forgotten;
 	u16 packet_id;
 	u16 len;
 	u8 filter[];

@@ -165,7 +165,7 @@ static void kmqtt_upsub_settle(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 		return;
 	if (kmqtt_upsub_maximal(e))
 		todo = e->state == KMQTT_UPSUB_NONE ||
-		       (known && e->qos != kmqtt_upsub_qos(e));
+		       (known && (e->forgotten || e->qos != kmqtt_upsub_qos(e)));
 	else
 		todo = known;
 	list_del_init(&e->todo);
@@ -283,6 +283,7 @@ static void kmqtt_upsubs_unclaimed(struct kmqtt_upsubs *subs, struct kmqtt_upsub
 		}
 		return;
 	}
+	e->forgotten = true;
 	list_del_init(&e->maximal);
 	if (e->state == KMQTT_UPSUB_REFUSED)
 		kmqtt_upsub_set_state(subs, e, KMQTT_UPSUB_NONE);
@@ -462,6 +463,7 @@ static bool kmqtt_upsubs_send_one(struct kmqtt_link *link, bool subscribe,
 	}
 	for (i = 0; i < n; i++) {
 		pick[i]->packet_id = packet_id;
+		pick[i]->forgotten &= !subscribe;
 		pick[i]->qos = kmqtt_upsub_qos(pick[i]);
 		kmqtt_upsub_set_state(subs, pick[i], subscribe ? KMQTT_UPSUB_SUBSCRIBING :
 				      KMQTT_UPSUB_UNSUBSCRIBING);

@@ -259,7 +259,7 @@ static void retained_or_new_but_not_both(struct kunit *test)
 
 	publisher = kthread_run(retained_publisher, test, "kmqtt_retained");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(publisher));
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 60; i++) {
 		peer = local(test, NULL);
 		kmqtt_peer_subscribe(test, peer, "t", 1, 0);
 		last[0] = '\0';

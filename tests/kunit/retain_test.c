@@ -24,11 +24,22 @@ static struct kmqtt_retain *store_of(struct kunit *test)
 	return &kmqtt_kunit_broker(test)->retain;
 }
 
+static int keep(struct kunit *test, struct kmqtt_msg *msg, unsigned long max_count)
+{
+	struct kmqtt_retain *store = store_of(test);
+	int ret;
+
+	mutex_lock(&store->lock);
+	ret = kmqtt_retain_set(store, msg, NULL, max_count);
+	mutex_unlock(&store->lock);
+	return ret;
+}
+
 static int set(struct kunit *test, const char *topic, const char *payload,
 	       unsigned long max_count)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, payload, 1, true);
-	int ret = kmqtt_retain_set(store_of(test), msg, NULL, max_count);
+	int ret = keep(test, msg, max_count);
 
 	kmqtt_msg_put(msg);
 	return ret;
@@ -40,7 +51,7 @@ static void set_expiring(struct kunit *test, const char *topic, s64 in)
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, "x", 1, true);
 
 	msg->expires = ktime_get_boottime_ns() + in * NSEC_PER_SEC;
-	KUNIT_ASSERT_EQ(test, kmqtt_retain_set(store_of(test), msg, NULL, 0), 0);
+	KUNIT_ASSERT_EQ(test, keep(test, msg, 0), 0);
 	kmqtt_msg_put(msg);
 }
 

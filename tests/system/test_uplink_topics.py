@@ -12,7 +12,7 @@ import pytest
 import kmqtt_dev
 from kmqtt_broker import PUBACK, SUBSCRIBE, Fake, packet, wait_for
 from kmqtt_dev import alarms, libc, refused
-from kmqtt_uplink import CONNECTING, DEMAND, DOWN, IN, OUT, UP, Uplink
+from kmqtt_uplink import CONNECTING, DEMAND, DOWN, IN, OUT, UP, Uplink, receive
 
 
 @pytest.fixture
@@ -40,6 +40,27 @@ def test_demand_by_two_filters(fake, device, topic):
         dev.unsubscribe(f"{topic}/+/b")
         assert peer.unsubscribed() == [f"{topic}/a/b"]
         up.wait(UP, filters=0)
+
+
+def test_demand_that_comes_back(fake, device, topic):
+    """Before the server is told that it had gone: what it has retained was forgotten meanwhile."""
+    with Uplink("one", fake, topics=[(f"{topic}/#", DEMAND, 1)]) as up:
+        peer = fake.accept()
+        peer.handshake()
+        up.wait(UP)
+        one = device().subscribe(f"{topic}/a")
+        assert set(peer.subscribed()) == {f"{topic}/a"}
+        peer.publish(f"{topic}/a", b"kept", retain=True)
+        assert [m.payload for m in receive(one, 1)] == [b"kept"]
+        # nothing is unsubscribed as long as this is not answered
+        device().subscribe(f"{topic}/b")
+        peer.expect(SUBSCRIBE)
+        one.close()
+        wait_for(lambda: not up.nl.dump("retained-get", filter=f"{topic}/#"), text="a purge")
+        two = device().subscribe(f"{topic}/a")
+        assert set(peer.subscribed()) == {f"{topic}/a"}
+        peer.publish(f"{topic}/a", b"kept", retain=True)
+        assert [m.payload for m in receive(two, 1)] == [b"kept"]
 
 
 def test_topic_that_another_has_too(fake, topic):
