@@ -285,9 +285,9 @@ def test_mqtt311_3_1_3_1_order_of_the_payload(broker, ident, topic, which):
     if which == "all":
         user["password"] = b"\0\xff"
     broker.connect(ident, version=4, will=will, **user).close()
-    broker.connect(version=4, will=Will(f"{topic}/end", b"")).close()
     if will:
         assert watcher.receive()[:2] == will[:2]
+    broker.connect(version=4, will=Will(f"{topic}/end", b"")).close()
     assert watcher.receive().topic == f"{topic}/end"
 
 
