@@ -255,7 +255,7 @@ static void retained_or_new_but_not_both(struct kunit *test)
 	struct kmqtt_delivery d;
 	struct kmqtt_peer *peer;
 	char last[12], now[12];
-	int i, n;
+	int i, n, seen = 0;
 
 	publisher = kthread_run(retained_publisher, test, "kmqtt_retained");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(publisher));
@@ -269,10 +269,12 @@ static void retained_or_new_but_not_both(struct kunit *test)
 			KUNIT_EXPECT_STRNEQ(test, last, now);
 			strscpy(last, now, sizeof(last));
 			kmqtt_delivery_put(&d);
+			seen++;
 		}
 		kmqtt_peer_detach(peer);
 	}
 	kthread_stop(publisher);
+	KUNIT_EXPECT_GT(test, seen, 0);
 }
 
 static void retained_qos_is_the_lower(struct kunit *test)
