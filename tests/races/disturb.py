@@ -19,7 +19,7 @@ from kmqtt_uplink import BOTH, DEMAND, IN, OUT
 
 import space
 from shoot import ALL, LISTEN, Shooter
-from space import ENDS, FAR, GOOD, HUB, HUB_ADDRESS, PORT, UP, UP_ADDRESS, UPLINK
+from space import ENDS, FAR, GOOD, HANDED, HUB, HUB_ADDRESS, PORT, PORTS, UP, UP_ADDRESS, UPLINKS
 
 MOB = os.path.join(os.environ["KMQTT_TOP"], "build", "races", "mob")
 SYS_DELETE_MODULE = 176
@@ -134,7 +134,8 @@ class Network(Disturber):
         where = self.chance.choice([FAR, HUB, UP])
         share = self.chance.choice([0.1, 0.5, 1])
         count = self.shooters[where].shoot(
-            lambda own, peer: PORT in (own, peer) and self.chance.random() < share, CONNECTED)
+            lambda own, peer: not {own, peer}.isdisjoint(PORTS) and self.chance.random() < share,
+            CONNECTED)
         return f"{where}: {count} sockets"
 
     do_shoot_again = do_shoot
@@ -159,6 +160,10 @@ class Switch(Disturber):
         self.after(1, "listener_of_all: it is there again", self.hub.listen)
         return f"del: {self.hub.ask('listener-del', name='all')}"
 
+    def do_listener_of_handed(self):
+        self.after(1, "listener_of_handed: it is there again", self.hub.handed)
+        return f"del: {self.hub.ask('listener-del', name=HANDED)}"
+
     def do_listener(self):
         port = self.chance.choice(self.extra_ports)
         if self.chance.random() < 0.5:
@@ -173,9 +178,11 @@ class Switch(Disturber):
         return f"{count} sockets"
 
     def do_uplink(self):
-        self.hub.must("uplink-set", name=UPLINK, admin_up=0)
-        self.after(1, "uplink: up", lambda: self.hub.must("uplink-set", name=UPLINK, admin_up=1))
-        return "down"
+        name = self.chance.choice(UPLINKS)
+        self.hub.must("uplink-set", name=name, admin_up=0)
+        self.after(1, f"uplink: {name} up", lambda: self.hub.must("uplink-set", name=name,
+                                                                  admin_up=1))
+        return f"{name} down"
 
     def do_another_uplink(self):
         name = f"more{self.chance.randrange(3)}"
@@ -191,12 +198,12 @@ class Switch(Disturber):
     do_yet_another_uplink = do_another_uplink
 
     def do_topic(self):
-        pattern = f"extra/{self.chance.randrange(8)}/#"
+        name, pattern = self.chance.choice(UPLINKS), f"extra/{self.chance.randrange(8)}/#"
         if self.chance.random() < 0.5:
-            return f"add {pattern}: " + str(
-                self.hub.topic(UPLINK, pattern, self.chance.choice([IN, DEMAND])))
-        return f"del {pattern}: " + str(
-            self.hub.ask("uplink-topic-del", uplink=UPLINK, filter=pattern))
+            return f"{name} add {pattern}: " + str(
+                self.hub.topic(name, pattern, self.chance.choice([IN, DEMAND])))
+        return f"{name} del {pattern}: " + str(
+            self.hub.ask("uplink-topic-del", uplink=name, filter=pattern))
 
     def do_session(self):
         name = self.chance.choice(["crowd", "mob"]) + str(self.chance.randrange(4))

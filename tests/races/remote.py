@@ -16,8 +16,10 @@ from kmqtt_packet import (
     DISCONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SESSION_EXPIRY, SUBACK,
     UNSUBACK, packet, publish_packet)
 
+from kmqtt_pairs import tls_end
+
 from ledger import TOPICS, body, parse_body
-from space import FAR, HUB_ADDRESS, PORT, SLOWER
+from space import FRONT, SLOWER
 
 WINDOW = 10     # unacknowledged messages of a publisher
 # For an answer of the server's, before the connection is taken to be dead.
@@ -33,15 +35,15 @@ def number_of(got):
 class Peer:
     """A client with a session that stays."""
 
-    space = FAR
-    on = "hub"
     is_local = mortal = always = False
 
-    def __init__(self, name, version, cuts):
-        """@cuts: how many connections a second it ends itself"""
+    def __init__(self, name, version, cuts, door=FRONT):
+        """@cuts: how many connections a second it ends itself; @door: where it connects to"""
         self.name = name
         self.version = version
         self.cuts = cuts
+        self.door = door
+        self.space, self.on = door.space, door.on
         self.one = None
         self.known = False
         self.heard = self.asked = 0
@@ -83,8 +85,10 @@ class Peer:
         sock = socket.socket()
         sock.settimeout(PATIENCE)
         try:
-            sock.connect((HUB_ADDRESS, PORT))
-            one = Client(sock, self.version)
+            sock.connect((self.door.address, self.door.port))
+            if self.door.tls:
+                tls_end(sock, 2, 1)
+            one = Client(sock, self.version, exact=self.door.ours)
             one.send(connect_packet(self.name, version=self.version, clean=False, props={
                 SESSION_EXPIRY: 10000} if self.version == 5 else None))
             one.fill(4, time.monotonic() + PATIENCE)
@@ -151,11 +155,11 @@ class Peer:
 class Publisher(Peer):
     """Numbered messages to some topics; what is not acknowledged is sent again."""
 
-    def __init__(self, name, version, qos, cuts, rate):
-        super().__init__(name, version, cuts)
+    def __init__(self, name, version, qos, cuts, rate, door=FRONT):
+        super().__init__(name, version, cuts, door)
         self.qos = [qos] * TOPICS
         self.rate = rate
-        self.where = f"flow/hub/{name}"
+        self.where = f"flow/{self.on}/{name}"
         self.number = 0
         self.packet_id = 0
         self.due = 0
@@ -208,8 +212,8 @@ class Publisher(Peer):
 class Subscriber(Peer):
     """Takes everything of the flow, and what it gets is noted in the order in which it came."""
 
-    def __init__(self, name, version, qos, cuts):
-        super().__init__(name, version, cuts)
+    def __init__(self, name, version, qos, cuts, door=FRONT):
+        super().__init__(name, version, cuts, door)
         self.qos = qos
         self.received = set()   # identifiers of QoS 2 before PUBREL
         self.subscribed = False

@@ -3,10 +3,12 @@
 
     far (10.90.0.2) ---- (10.90.0.1) hub (10.91.0.1) ---- (10.91.0.2) up
 
-Clients are in far, the switch that all is about is the one of hub, and up has the one to which
-hub has an uplink. Guests are namespaces that come and go, joined to hub by a link of their own.
+Clients are in far, the switch that all is about is the one of hub, and up has two brokers to each
+of which hub has an uplink: a switch, and Mosquitto. Guests are namespaces that come and go, joined
+to hub by a link of their own.
 """
 
+import collections
 import contextlib
 import errno
 import os
@@ -18,10 +20,22 @@ from kmqtt_nl import Netlink
 from kmqtt_uplink import IN, OUT, server
 
 FAR, HUB, UP = "race-far", "race-hub", "race-up"
-HUB_ADDRESS, UP_ADDRESS, PORT = "10.90.0.1", "10.91.0.2", 1883
+HUB_ADDRESS, UP_ADDRESS = "10.90.0.1", "10.91.0.2"
+PORT, TLS_PORT, MOSQUITTO_PORT = PORTS = 1883, 8883, 1884
+# Where a client connects to: from which namespace, whose messages are flow/ON/..., whether the
+# connection has kernel TLS (a process puts it on, porter.py) and is with the kernel at all.
+Door = collections.namedtuple("Door", "space on address port tls ours", defaults=(False, True))
+FRONT = Door(FAR, "hub", HUB_ADDRESS, PORT)
+SAFE = Door(FAR, "hub", HUB_ADDRESS, TLS_PORT, tls=True)
+ABROAD = Door(UP, "abroad", UP_ADDRESS, MOSQUITTO_PORT, ours=False)
 # Each end of a link: its namespace, and its name there.
 ENDS = [(FAR, "to-hub"), (HUB, "to-far"), (HUB, "to-up"), (UP, "to-hub")]
-UPLINK = "site"
+# The uplinks, and which messages each takes along: those that come with one go on with the other.
+UPLINK, UPLINK_ABROAD = UPLINKS = "site", "abroad"
+CARRIED = {UPLINK: (PORT, {"hub": OUT, "abroad": OUT, "up": IN}),
+           UPLINK_ABROAD: (MOSQUITTO_PORT, {"hub": OUT, "up": OUT, "abroad": IN})}
+# The listener without a socket for connections that are handed over.
+HANDED = "handed"
 # Kernels that look for mistakes take longer for everything.
 SLOWER = 4 if os.environ["KMQTT_KERNEL"].endswith(("-debug", "-kcsan")) else 1
 # A queue that loses nothing.
@@ -68,8 +82,12 @@ class Switch:
         """A listener for everybody."""
         return self.ask("listener-new", name=name, ipv4=0, port=port, anonymous=1)
 
-    def uplink(self, name, address, **more):
-        return self.ask("uplink-new", name=name, server=server(address, PORT), backoff_min=1,
+    def handed(self):
+        """A listener for those who come by the porter."""
+        return self.ask("listener-new", name=HANDED, anonymous=1)
+
+    def uplink(self, name, address, port=PORT, **more):
+        return self.ask("uplink-new", name=name, server=server(address, port), backoff_min=1,
                         backoff_max=2, connect_timeout=3, **more)
 
     def topic(self, name, pattern, direction, qos=0):
@@ -115,8 +133,8 @@ def join(one, other, prefix):
         run("ip", "-n", space, "link", "set", name, "up")
 
 
-def build(version):
-    """All of it; the uplink speaks this version of the protocol, 4 or 5."""
+def build(versions):
+    """All of it; the uplinks speak these versions of the protocol."""
     links()
     for space in HUB, UP:
         with Switch(space) as switch:
@@ -124,11 +142,13 @@ def build(version):
             switch.must("switch-set", max_queued_messages=20000, memory_limit=1 << 30)
             switch.listen()
     with Switch(HUB) as switch:
-        switch.uplink(UPLINK, UP_ADDRESS, version=version, client_id="race", clean_start=0,
-                      session_expiry=3600, keepalive=5, admin_up=0)
-        switch.topic(UPLINK, "flow/hub/#", OUT, 2)
-        switch.topic(UPLINK, "flow/up/#", IN, 2)
-        switch.must("uplink-set", name=UPLINK, admin_up=1)
+        switch.handed()
+        for version, (name, (port, carried)) in zip(versions, CARRIED.items()):
+            switch.uplink(name, UP_ADDRESS, port, version=version, client_id="race", clean_start=0,
+                          session_expiry=3600, keepalive=5, admin_up=0)
+            for on, direction in carried.items():
+                switch.topic(name, f"flow/{on}/#", direction, 2)
+            switch.must("uplink-set", name=name, admin_up=1)
 
 
 def links():
@@ -139,7 +159,7 @@ def links():
 
 
 def heal():
-    """The links are good, the listeners there, the uplink is wanted."""
+    """The links are good, the listeners there, the uplinks are wanted."""
     for space, name in ENDS:
         run("tc", "-n", space, "qdisc", "replace", "dev", name, "root", *GOOD)
         run("ip", "-n", space, "link", "set", name, "up")
@@ -147,7 +167,9 @@ def heal():
         with Switch(space) as switch:
             switch.listen()
     with Switch(HUB) as switch:
-        switch.must("uplink-set", name=UPLINK, admin_up=1)
+        switch.handed()
+        for name in UPLINKS:
+            switch.must("uplink-set", name=name, admin_up=1)
 
 
 def destroy():

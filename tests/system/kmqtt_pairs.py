@@ -29,13 +29,17 @@ def tls_keys(sock, direction, seed):
     return sock.setsockopt(SOL_TLS, direction, info)
 
 
+def tls_end(sock, sends, receives):
+    """One end of a TCP connection has kernel TLS from now on, with these seeds of its keys."""
+    sock.setsockopt(SOL_TCP, TCP_ULP, b"tls")
+    tls_keys(sock, TLS_TX, sends)
+    tls_keys(sock, TLS_RX, receives)
+
+
 def make_tls(ours, theirs):
-    """Both ends of a TCP connection have kernel TLS from now on."""
-    for sock in (ours, theirs):
-        sock.setsockopt(SOL_TCP, TCP_ULP, b"tls")
-    for sock, seeds in (ours, (1, 2)), (theirs, (2, 1)):
-        tls_keys(sock, TLS_TX, seeds[0])
-        tls_keys(sock, TLS_RX, seeds[1])
+    """Both ends have it."""
+    tls_end(ours, 1, 2)
+    tls_end(theirs, 2, 1)
 
 
 def tls_pair():
