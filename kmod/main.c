@@ -28,6 +28,7 @@ static int __net_init kmqtt_net_init(struct net *net)
 	ret = kmqtt_broker_init(&kn->broker, net);
 	if (ret)
 		return ret;
+	kmqtt_netlink_net_init(kn);
 	kmqtt_relay_net_init(kn);
 	kmqtt_handed_net_init(kn);
 	kmqtt_listener_net_init(kn);

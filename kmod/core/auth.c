@@ -179,7 +179,7 @@ int kmqtt_auth_submit(struct kmqtt_auth_request *req)
 	INIT_WORK(&req->work, kmqtt_auth_check);
 	/* pairs with kmqtt_auth_prepare(); without users there is little to do */
 	wq = smp_load_acquire(&auth->wq);
-	queue_work(wq ?: kmqtt_wq, &req->work);
+	queue_work(wq ?: req->broker->wq, &req->work);
 	return 0;
 }
 

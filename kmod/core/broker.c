@@ -98,9 +98,13 @@ int kmqtt_broker_init(struct kmqtt_broker *b, struct net *net)
 	INIT_DELAYED_WORK(&b->expiry_work, kmqtt_sessions_expire);
 	atomic_set(&b->blockers, 0);
 	kmqtt_sys_init(b);
+	b->wq = alloc_workqueue("kmqtt_switch", WQ_UNBOUND, 0);
+	if (!b->wq)
+		return -ENOMEM;
+	ret = -ENOMEM;
 	b->stats = kmqtt_stats_alloc();
 	if (!b->stats)
-		return -ENOMEM;
+		goto queue;
 	ret = percpu_counter_init(&b->memory, 0, GFP_KERNEL);
 	if (ret)
 		goto stats;
@@ -125,6 +129,8 @@ memory:
 	percpu_counter_destroy(&b->memory);
 stats:
 	free_percpu(b->stats);
+queue:
+	destroy_workqueue(b->wq);
 	return ret;
 }
 
@@ -134,11 +140,12 @@ void kmqtt_broker_shutdown(struct kmqtt_broker *b)
 	kmqtt_sessions_end_all(b);
 	cancel_delayed_work_sync(&b->expiry_work);
 	/* a will that was on its way when its session ended */
-	flush_workqueue(kmqtt_wq);
+	flush_workqueue(b->wq);
 }
 
 void kmqtt_broker_destroy(struct kmqtt_broker *b)
 {
+	destroy_workqueue(b->wq);
 	kmqtt_auth_destroy(&b->auth);
 	kmqtt_acl_destroy(&b->acl);
 	kmqtt_retain_destroy(&b->retain);

@@ -72,6 +72,11 @@ struct kmqtt_limits {
 /**
  * struct kmqtt_broker - one switch
  * @net:		its network namespace; not held: the switch goes with it
+ * @wq:			what all work of the switch and its ports is queued on, from init to
+ *			destroy. Its own: who may do as he likes in this namespace has as
+ *			many work items wait, and for as long, as he likes (his sockets'
+ *			locks, a lock for which another of them waits), and nobody else's
+ *			stand behind them
  * @tree:		subscriptions
  * @retain:		retained messages
  * @acl:		access rules
@@ -96,6 +101,7 @@ struct kmqtt_limits {
  */
 struct kmqtt_broker {
 	struct net *net;
+	struct workqueue_struct *wq;
 	struct kmqtt_tree tree;
 	struct kmqtt_retain retain;
 	struct kmqtt_acl acl;
@@ -116,7 +122,12 @@ struct kmqtt_broker {
 	u64 started;
 };
 
-/** kmqtt_wq - work queue of the module: unbound, frozen with nothing */
+/**
+ * kmqtt_wq - work queue of the module: unbound, frozen with nothing
+ *
+ * For what may outlive a switch, and never waits for long: all network namespaces share it.
+ * Everything else is in the switch's own, &kmqtt_broker.wq.
+ */
 extern struct workqueue_struct *kmqtt_wq;
 
 /** kmqtt_core_init() / kmqtt_core_exit() - caches and work queue, at module load */

@@ -179,7 +179,7 @@ static void kmqtt_session_arm(struct kmqtt_broker *b)
 	if (!first)
 		return;
 	left = first->expires > now ? min_t(u64, first->expires - now, KMQTT_EXPIRY_STEP) : 0;
-	mod_delayed_work(kmqtt_wq, &b->expiry_work, left ? nsecs_to_jiffies(left) + 1 : 0);
+	mod_delayed_work(b->wq, &b->expiry_work, left ? nsecs_to_jiffies(left) + 1 : 0);
 }
 
 /* It has no port: it ends when its session expiry interval is over. sessions_lock held. */

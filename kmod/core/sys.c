@@ -234,7 +234,7 @@ static void kmqtt_sys_work(struct work_struct *work)
 		kmqtt_sys_load(b, i, stat[kmqtt_load_stat[i]], seconds, all);
 	kmqtt_sys_values(b, stat, all);
 	sys->begun = true;
-	queue_delayed_work(kmqtt_wq, &sys->work, interval * HZ);
+	queue_delayed_work(b->wq, &sys->work, interval * HZ);
 }
 
 void kmqtt_sys_init(struct kmqtt_broker *b)
@@ -247,7 +247,7 @@ void kmqtt_sys_use(struct kmqtt_broker *b)
 {
 	mutex_lock(&b->sys.lock);
 	if (!b->sys.users++)
-		mod_delayed_work(kmqtt_wq, &b->sys.work, 0);
+		mod_delayed_work(b->wq, &b->sys.work, 0);
 	mutex_unlock(&b->sys.lock);
 }
 
@@ -263,6 +263,6 @@ void kmqtt_sys_changed(struct kmqtt_broker *b)
 {
 	mutex_lock(&b->sys.lock);
 	if (b->sys.users)
-		mod_delayed_work(kmqtt_wq, &b->sys.work, 0);
+		mod_delayed_work(b->wq, &b->sys.work, 0);
 	mutex_unlock(&b->sys.lock);
 }

@@ -48,7 +48,7 @@ void kmqtt_will_free(struct kmqtt_will *w)
 static void kmqtt_will_queue(struct kmqtt_will *w, u64 ns)
 {
 	ns = min_t(u64, ns, (u64)KMQTT_WILL_STEP * NSEC_PER_SEC);
-	queue_delayed_work(kmqtt_wq, &w->work, ns ? nsecs_to_jiffies(ns) + 1 : 0);
+	queue_delayed_work(w->session->broker->wq, &w->work, ns ? nsecs_to_jiffies(ns) + 1 : 0);
 }
 
 static void kmqtt_will_publish(struct kmqtt_will *w)

@@ -174,7 +174,7 @@ u8 kmqtt_relay_ask(struct kmqtt_relay *r, u8 step, const struct kmqtt_relay_abou
 		WRITE_ONCE(r->turn, before);
 	} else {
 		r->deadline = jiffies + KMQTT_RELAY_SECONDS * HZ;
-		mod_delayed_work(kmqtt_wq, &r->timeout, KMQTT_RELAY_SECONDS * HZ);
+		mod_delayed_work(r->conn->broker->wq, &r->timeout, KMQTT_RELAY_SECONDS * HZ);
 	}
 	mutex_unlock(&r->relays->lock);
 	return kmqtt_relay_reason(err);

@@ -4,6 +4,7 @@
  * in the connection's work item.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -17,6 +18,9 @@
 
 /* So few bytes are not worth looking for a run. */
 #define KMQTT_CLIENT_RUN_MIN	32
+
+/* jiffies after which the rest of a SUBSCRIBE is refused: quota exceeded */
+#define KMQTT_SUBSCRIBE_TIME	(10 * HZ)
 
 /* The mount point. */
 
@@ -270,9 +274,9 @@ static u8 kmqtt_sub_error(int error)
 	}
 }
 
-/* Return: what SUBACK says of it: the granted QoS or a reason code */
+/* @late: it is refused. Return: what SUBACK says of it: the granted QoS or a reason code */
 static u8 kmqtt_client_subscribe_one(struct kmqtt_client *c,
-				     const struct kmqtt_sub_entry *e, u32 sub_id)
+				     const struct kmqtt_sub_entry *e, u32 sub_id, bool late)
 {
 	u8 qos = min(e->qos, c->conf->max_qos);
 	struct kmqtt_sub_opts opts = {
@@ -288,7 +292,7 @@ static u8 kmqtt_client_subscribe_one(struct kmqtt_client *c,
 
 	if (c->bridge && kmqtt_share_split(e->filter, &filter, &filter))
 		opts.no_local = false;
-	ret = kmqtt_client_mount(c, e->filter, &filter);
+	ret = late ? -ENOSPC : kmqtt_client_mount(c, e->filter, &filter);
 	if (!ret)
 		ret = kmqtt_session_subscribe(c->x.session, filter.data, filter.len, &opts);
 	if (!ret)
@@ -303,6 +307,7 @@ static int kmqtt_client_subscribe(struct kmqtt_client *c, const struct kmqtt_fix
 	struct kmqtt_subscribe sub;
 	struct kmqtt_sub_entry e;
 	struct kmqtt_suback ack;
+	unsigned long end;
 	u8 *codes;
 	u32 n = 0;
 	int ret;
@@ -314,9 +319,14 @@ static int kmqtt_client_subscribe(struct kmqtt_client *c, const struct kmqtt_fix
 	if (!codes)
 		return KMQTT_RC_QUOTA_EXCEEDED;
 	ack.packet_id = sub.packet_id;
-	/* each may have to look at all that is retained: who ends it does not wait for all */
+	/*
+	 * Each may have to look at all that is retained. Who ends it does not wait for all; nor
+	 * does its peer's end, or the end of its keep-alive, which come after this packet.
+	 */
+	end = jiffies + KMQTT_SUBSCRIBE_TIME;
 	while (!kmqtt_conn_ending(&c->x.conn) && kmqtt_subscribe_next(&sub.entries, &e)) {
-		codes[n++] = kmqtt_client_subscribe_one(c, &e, sub.props.sub_id);
+		codes[n++] = kmqtt_client_subscribe_one(c, &e, sub.props.sub_id,
+							time_after(jiffies, end));
 		cond_resched();
 	}
 	ack.codes.data = codes;

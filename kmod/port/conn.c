@@ -59,12 +59,15 @@ void kmqtt_tx_free(struct kmqtt_tx *tx)
 	kmem_cache_free(kmqtt_tx_cache, tx);
 }
 
-/* io_works that are queued and do not run yet */
-static atomic_t kmqtt_conn_queued;
-
-bool kmqtt_conn_idle(void)
+/* io_works of the namespace that are queued and do not run yet */
+static atomic_t *kmqtt_conn_queued(const struct kmqtt_conn *conn)
 {
-	return !atomic_read(&kmqtt_conn_queued);
+	return &container_of(conn->broker, struct kmqtt_net, broker)->conns_queued;
+}
+
+bool kmqtt_conn_idle(const struct kmqtt_conn *conn)
+{
+	return !atomic_read(kmqtt_conn_queued(conn));
 }
 
 void kmqtt_conn_kick(struct kmqtt_conn *conn)
@@ -72,21 +75,21 @@ void kmqtt_conn_kick(struct kmqtt_conn *conn)
 	if (test_bit(KMQTT_CONN_CLOSED, &conn->flags))
 		return;
 	/* before it runs, which counts it down */
-	atomic_inc(&kmqtt_conn_queued);
-	if (!queue_work(kmqtt_wq, &conn->io_work))
-		atomic_dec(&kmqtt_conn_queued);
+	atomic_inc(kmqtt_conn_queued(conn));
+	if (!queue_work(conn->broker->wq, &conn->io_work))
+		atomic_dec(kmqtt_conn_queued(conn));
 }
 
 void kmqtt_conn_cancel(struct kmqtt_conn *conn)
 {
 	if (cancel_work_sync(&conn->io_work))
-		atomic_dec(&kmqtt_conn_queued);
+		atomic_dec(kmqtt_conn_queued(conn));
 }
 
 void kmqtt_conn_close(struct kmqtt_conn *conn)
 {
 	set_bit(KMQTT_CONN_FAILED, &conn->flags);
-	queue_work(kmqtt_wq, &conn->close_work);
+	queue_work(conn->broker->wq, &conn->close_work);
 }
 
 void kmqtt_conn_finish(struct kmqtt_conn *conn)
@@ -319,7 +322,7 @@ static void kmqtt_conn_io(struct kmqtt_conn *conn)
 		kmqtt_conn_io_finish(conn);
 	}
 	if (test_bit(KMQTT_CONN_FAILED, &conn->flags))
-		queue_work(kmqtt_wq, &conn->close_work);
+		queue_work(conn->broker->wq, &conn->close_work);
 	else if (more)
 		kmqtt_conn_kick(conn);
 }
@@ -328,7 +331,7 @@ static void kmqtt_conn_io_work(struct work_struct *work)
 {
 	struct kmqtt_conn *conn = container_of(work, struct kmqtt_conn, io_work);
 
-	atomic_dec(&kmqtt_conn_queued);
+	atomic_dec(kmqtt_conn_queued(conn));
 	wait_on_bit_lock(&conn->flags, KMQTT_CONN_BUSY, TASK_UNINTERRUPTIBLE);
 	kmqtt_conn_io(conn);
 	clear_and_wake_up_bit(KMQTT_CONN_BUSY, &conn->flags);
@@ -351,7 +354,7 @@ void kmqtt_conn_send(struct kmqtt_conn *conn)
 		more = kmqtt_conn_tx(conn);
 		/* io_work does nothing for one that has failed */
 		if (test_bit(KMQTT_CONN_FAILED, &conn->flags))
-			queue_work(kmqtt_wq, &conn->close_work);
+			queue_work(conn->broker->wq, &conn->close_work);
 		else if (more || kmqtt_conn_ending(conn))
 			kmqtt_conn_kick(conn);
 	}
@@ -371,7 +374,7 @@ static void kmqtt_conn_sock_release(struct kmqtt_conn *conn)
 			sock_no_linger(sock->sk);
 		kernel_sock_shutdown(sock, SHUT_RDWR);
 		conn->file = NULL;
-		sockfd_put(sock);
+		kmqtt_sock_put(sock);
 		return;
 	}
 	/*
@@ -406,7 +409,8 @@ static void kmqtt_conn_close_work(struct work_struct *work)
 void kmqtt_conn_release(struct kmqtt_conn *conn)
 {
 	might_sleep();
-	flush_work(&conn->close_work);
+	/* that runs to its end; if it is queued once more, there is nothing to wait for */
+	cancel_work_sync(&conn->close_work);
 	timer_shutdown_sync(&conn->timer);
 	kmqtt_conn_cancel(conn);
 	kmqtt_conn_rx_drop(conn);

@@ -303,8 +303,8 @@ int kmqtt_conn_start(struct kmqtt_conn *conn, struct socket *sock, u8 *early,
 /** kmqtt_conn_kick() - there is something to send, or resume. Any context */
 void kmqtt_conn_kick(struct kmqtt_conn *conn);
 
-/** kmqtt_conn_idle() - does no connection of the module wait for its turn? Any context */
-bool kmqtt_conn_idle(void);
+/** kmqtt_conn_idle() - does no connection of its namespace wait for its turn? Any context */
+bool kmqtt_conn_idle(const struct kmqtt_conn *conn);
 
 /**
  * kmqtt_conn_send() - send here and now what it can take
@@ -477,10 +477,15 @@ bool kmqtt_sock_is_tls(struct sock *sk);
  *
  * A plain TCP socket is closed to any other user (upper layer protocol) until
  * it dies, which also keeps this module loaded until then.
- * Return: the socket with its file reference, to be dropped with sockfd_put();
+ * Any socket keeps it loaded while a connection has it: who unloads the module would
+ * wait for whoever has the socket's lock, and all of the machine for him.
+ * Return: the socket with its file reference, to be dropped with kmqtt_sock_put();
  * ERR_PTR() as kmqtt_uplink_attach().
  */
 struct socket *kmqtt_sock_get(int fd, struct net *net, const char **why);
+
+/** kmqtt_sock_put() - let go of what kmqtt_sock_get() returned. May sleep, and close it */
+void kmqtt_sock_put(struct socket *sock);
 
 /**
  * struct kmqtt_handed - the sockets from user space of a namespace, see conn_sock.c

@@ -276,7 +276,7 @@ static int kmqtt_rx_pause(struct kmqtt_conn *conn, const struct kmqtt_cursor *c)
  */
 static void kmqtt_rx_wake(struct kmqtt_conn *conn, bool little)
 {
-	if (little && kmqtt_conn_idle())
+	if (little && kmqtt_conn_idle(conn))
 		kmqtt_wakes_send(&conn->stream.wakes);
 	else
 		kmqtt_wakes_flush(&conn->stream.wakes);

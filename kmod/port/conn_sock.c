@@ -23,6 +23,7 @@
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/sched.h>
 #include <linux/sockptr.h>
 #include <net/af_unix.h>
 #include <net/inet_connection_sock.h>
@@ -131,16 +132,32 @@ struct socket *kmqtt_sock_get(int fd, struct net *net, const char **why)
 	struct socket *sock;
 	int ret;
 
+	if (!try_module_get(THIS_MODULE))
+		return ERR_PTR(-ESHUTDOWN);
 	sock = sockfd_lookup(fd, &ret);
 	if (!sock) {
+		module_put(THIS_MODULE);
 		*why = ret == -ENOTSOCK ? "not a socket" : "no such file descriptor";
 		return ERR_PTR(ret);
 	}
 	ret = kmqtt_sock_check(sock, net, why);
 	if (!ret)
 		return sock;
-	sockfd_put(sock);
+	kmqtt_sock_put(sock);
 	return ERR_PTR(ret);
+}
+
+void kmqtt_sock_put(struct socket *sock)
+{
+	/*
+	 * What kernel threads put is closed by one work item of the whole machine, and to close
+	 * it may take as long as a process has said (SO_LINGER): so it is done here and now.
+	 */
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(sock->file);
+	else
+		sockfd_put(sock);
+	module_put(THIS_MODULE);
 }
 
 static struct kmqtt_handed *kmqtt_handed_of(const struct kmqtt_conn *conn)
@@ -158,7 +175,7 @@ void kmqtt_handed_add(struct kmqtt_conn *conn)
 		list_add_tail(&conn->handed, &h->list);
 		h->unix_count += conn->sock->sk->sk_family == AF_UNIX;
 		if (!h->count++ && !net_eq(conn->broker->net, &init_net))
-			queue_delayed_work(kmqtt_wq, &h->watch, KMQTT_HANDED_INTERVAL);
+			queue_delayed_work(conn->broker->wq, &h->watch, KMQTT_HANDED_INTERVAL);
 	}
 	mutex_unlock(&h->lock);
 }
@@ -229,7 +246,7 @@ static void kmqtt_handed_watch(struct work_struct *work)
 		}
 	}
 	if (h->count)
-		queue_delayed_work(kmqtt_wq, &h->watch,
+		queue_delayed_work(kn->broker.wq, &h->watch,
 				   round_jiffies_relative(KMQTT_HANDED_INTERVAL));
 	mutex_unlock(&h->lock);
 }

@@ -123,7 +123,7 @@ static void kmqtt_listen_data_ready(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	l = __locked_read_sk_user_data_with_flags(sk, SK_USER_DATA_NOCOPY);
 	if (l && sk->sk_state == TCP_LISTEN)
-		queue_delayed_work(kmqtt_wq, &l->accept_work, 0);
+		queue_delayed_work(l->kn->broker.wq, &l->accept_work, 0);
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
@@ -187,7 +187,7 @@ static void kmqtt_accept_work(struct work_struct *work)
 		/* over the rate they wait in the backlog */
 		wait = kmqtt_accept_wait(l);
 		if (wait) {
-			queue_delayed_work(kmqtt_wq, &l->accept_work, wait);
+			queue_delayed_work(l->kn->broker.wq, &l->accept_work, wait);
 			return;
 		}
 		ret = kernel_accept(l->sock, &sock, O_NONBLOCK);
@@ -196,13 +196,13 @@ static void kmqtt_accept_work(struct work_struct *work)
 		if (ret == -ECONNABORTED)
 			continue;
 		if (ret) {
-			queue_delayed_work(kmqtt_wq, &l->accept_work, KMQTT_ACCEPT_PAUSE);
+			queue_delayed_work(l->kn->broker.wq, &l->accept_work, KMQTT_ACCEPT_PAUSE);
 			return;
 		}
 		kmqtt_accept_pay(l);
 		kmqtt_accept_one(l, sock);
 	}
-	queue_delayed_work(kmqtt_wq, &l->accept_work, 0);
+	queue_delayed_work(l->kn->broker.wq, &l->accept_work, 0);
 }
 
 /* Making one */
@@ -378,7 +378,7 @@ static int kmqtt_listener_make(struct kmqtt_net *kn, const char *name,
 	*addr = l->addr;
 	strscpy(made, l->name, sizeof(l->name));
 	if (l->sock)
-		queue_delayed_work(kmqtt_wq, &l->accept_work, 0);
+		queue_delayed_work(l->kn->broker.wq, &l->accept_work, 0);
 	return 0;
 close:
 	kmqtt_listener_close(l);
@@ -425,7 +425,7 @@ void kmqtt_listener_set(struct kmqtt_listener *l, struct kmqtt_listener_conf *co
 	old = rcu_replace_pointer(l->conf, conf, lockdep_is_held(&l->kn->listeners.lock));
 	kmqtt_listener_conf_put(old);
 	if (l->sock)
-		mod_delayed_work(kmqtt_wq, &l->accept_work, 0);
+		mod_delayed_work(l->kn->broker.wq, &l->accept_work, 0);
 }
 
 void kmqtt_listener_del(struct kmqtt_listener *l, bool abort)
@@ -471,7 +471,7 @@ int kmqtt_listener_attach(struct kmqtt_listener *l, int fd, const u8 *early, u32
 	}
 	kvfree(copy);
 put:
-	sockfd_put(sock);
+	kmqtt_sock_put(sock);
 	return ret;
 }
 

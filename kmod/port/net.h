@@ -16,6 +16,10 @@
  * @listeners:	where MQTT clients connect to
  * @relays:	their enhanced authentication
  * @handed:	sockets from user space that connections use
+ * @conns_queued: connections whose work waits for its turn
+ * @change_lock: one change of limits or access rules over netlink at a time: each reads, changes
+ *		and sets limits as a whole, and a rule that was added stays until its id is read
+ * @sockets_lock: one session per netlink socket, though several threads may ask at once
  */
 struct kmqtt_net {
 	struct kmqtt_broker broker;
@@ -23,6 +27,9 @@ struct kmqtt_net {
 	struct kmqtt_listeners listeners;
 	struct kmqtt_relays relays;
 	struct kmqtt_handed handed;
+	atomic_t conns_queued;
+	struct mutex change_lock;	/* limits, access rules */
+	struct mutex sockets_lock;	/* netlink sockets that get a session */
 };
 
 /** kmqtt_net_of() - of a network namespace that is alive (main.c) */
@@ -51,5 +58,6 @@ void kmqtt_listener_net_init(struct kmqtt_net *kn);
 void kmqtt_listener_net_exit(struct kmqtt_net *kn);
 void kmqtt_handed_net_init(struct kmqtt_net *kn);
 void kmqtt_handed_net_exit(struct kmqtt_net *kn);
+void kmqtt_netlink_net_init(struct kmqtt_net *kn);
 
 #endif

@@ -116,6 +116,12 @@ int kmqtt_nl_dump_start(struct netlink_callback *cb)
 	return 0;
 }
 
+void kmqtt_netlink_net_init(struct kmqtt_net *kn)
+{
+	mutex_init(&kn->change_lock);
+	mutex_init(&kn->sockets_lock);
+}
+
 int kmqtt_netlink_init(void)
 {
 	int ret = kmqtt_nl_sockets_init();

@@ -26,9 +26,6 @@ struct kmqtt_nl_acl_walk {
 
 static const char kmqtt_nl_acl_all[] = "#";
 
-/* rules change only here; so a rule that was added stays until its id is read */
-static DEFINE_MUTEX(kmqtt_nl_acl_lock);
-
 /* counts changes: a dump that sees it change is marked as interrupted */
 static atomic_t kmqtt_nl_acl_generation = ATOMIC_INIT(1);
 
@@ -207,18 +204,18 @@ static struct kmqtt_acl_rule *kmqtt_nl_acl_rule(const struct kmqtt_nl_acl_reques
 	return rule;
 }
 
-static int kmqtt_nl_acl_add(struct kmqtt_acl *acl, struct kmqtt_acl_rule *rule,
+static int kmqtt_nl_acl_add(struct kmqtt_net *kn, struct kmqtt_acl_rule *rule,
 			    u32 before, u32 *id)
 {
 	int err;
 
-	mutex_lock(&kmqtt_nl_acl_lock);
-	err = kmqtt_acl_add(acl, rule, before);
+	mutex_lock(&kn->change_lock);
+	err = kmqtt_acl_add(&kn->broker.acl, rule, before);
 	if (!err) {
 		*id = rule->id;
 		atomic_inc(&kmqtt_nl_acl_generation);
 	}
-	mutex_unlock(&kmqtt_nl_acl_lock);
+	mutex_unlock(&kn->change_lock);
 	return err;
 }
 
@@ -229,7 +226,6 @@ int kmqtt_nl_acl_new_doit(struct sk_buff *skb, struct genl_info *info)
 		.attrs = info->attrs,
 		.user_ns = kmqtt_nl_user_ns(skb),
 	};
-	struct kmqtt_acl *acl = &kmqtt_nl_kn(info)->broker.acl;
 	struct nlattr *before = info->attrs[KMQTT_A_ACL_BEFORE];
 	struct kmqtt_acl_rule *rule;
 	struct sk_buff *msg;
@@ -242,7 +238,7 @@ int kmqtt_nl_acl_new_doit(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(rule);
 	/* what may fail comes before the rule is in force */
 	msg = kmqtt_nl_reply_new(info, nla_total_size(sizeof(u32)), &head);
-	err = msg ? kmqtt_nl_acl_add(acl, rule, before ? nla_get_u32(before) : 0,
+	err = msg ? kmqtt_nl_acl_add(kmqtt_nl_kn(info), rule, before ? nla_get_u32(before) : 0,
 				     &id) : -ENOMEM;
 	if (err) {
 		kmqtt_acl_rule_free(rule);
@@ -301,11 +297,11 @@ static int kmqtt_nl_acl_replace(struct sk_buff *skb, struct genl_info *info,
 
 	err = kmqtt_nl_acl_rules(skb, info, rule, &count);
 	if (!err) {
-		mutex_lock(&kmqtt_nl_acl_lock);
+		mutex_lock(&kmqtt_nl_kn(info)->change_lock);
 		err = kmqtt_acl_replace(&kmqtt_nl_kn(info)->broker.acl, rule, count);
 		if (!err)
 			atomic_inc(&kmqtt_nl_acl_generation);
-		mutex_unlock(&kmqtt_nl_acl_lock);
+		mutex_unlock(&kmqtt_nl_kn(info)->change_lock);
 	}
 	while (err && count)
 		kmqtt_acl_rule_free(rule[--count]);
@@ -342,11 +338,11 @@ int kmqtt_nl_acl_del_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (GENL_REQ_ATTR_CHECK(info, KMQTT_A_ACL_ID))
 		return kmqtt_nl_fail(info->extack, NULL, "which rule?", -EINVAL);
-	mutex_lock(&kmqtt_nl_acl_lock);
+	mutex_lock(&kmqtt_nl_kn(info)->change_lock);
 	err = kmqtt_acl_del(&kmqtt_nl_kn(info)->broker.acl, nla_get_u32(id));
 	if (!err)
 		atomic_inc(&kmqtt_nl_acl_generation);
-	mutex_unlock(&kmqtt_nl_acl_lock);
+	mutex_unlock(&kmqtt_nl_kn(info)->change_lock);
 	if (err == -ENOENT)
 		kmqtt_nl_fail(info->extack, id, "no rule of that number", err);
 	return err;
@@ -358,10 +354,10 @@ int kmqtt_nl_acl_flush_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (err)
 		return err;
-	mutex_lock(&kmqtt_nl_acl_lock);
+	mutex_lock(&kmqtt_nl_kn(info)->change_lock);
 	kmqtt_acl_flush(&kmqtt_nl_kn(info)->broker.acl);
 	atomic_inc(&kmqtt_nl_acl_generation);
-	mutex_unlock(&kmqtt_nl_acl_lock);
+	mutex_unlock(&kmqtt_nl_kn(info)->change_lock);
 	return 0;
 }
 

@@ -97,9 +97,6 @@ static const struct rhashtable_params kmqtt_nl_params = {
 
 static struct rhashtable kmqtt_nl_sockets;
 
-/* one session per socket, though several threads may ask at once */
-static DEFINE_MUTEX(kmqtt_nl_sockets_lock);
-
 static void kmqtt_nl_wake(struct kmqtt_port *port)
 {
 	struct kmqtt_nl_socket *ns = container_of(port, struct kmqtt_nl_socket, port);
@@ -275,7 +272,7 @@ static struct kmqtt_session *kmqtt_nl_socket_open(struct genl_info *info,
 	return s;
 }
 
-/* kmqtt_nl_sockets_lock held. Return: the new socket; ERR_PTR */
+/* kn->sockets_lock held. Return: the new socket; ERR_PTR */
 static struct kmqtt_nl_socket *kmqtt_nl_socket_new(struct genl_info *info,
 						   struct sock *sk,
 						   const struct kmqtt_nl_key *key)
@@ -326,7 +323,7 @@ struct kmqtt_session *kmqtt_nl_socket_session(struct genl_info *info,
 	};
 	struct kmqtt_nl_socket *ns;
 
-	mutex_lock(&kmqtt_nl_sockets_lock);
+	mutex_lock(&kmqtt_nl_kn(info)->sockets_lock);
 	rcu_read_lock();
 	ns = rhashtable_lookup(&kmqtt_nl_sockets, &key, kmqtt_nl_params);
 	/* one that had this port id, and is still being closed */
@@ -339,7 +336,7 @@ struct kmqtt_session *kmqtt_nl_socket_session(struct genl_info *info,
 	else if (!ns)
 		ns = make ? kmqtt_nl_socket_new(info, NETLINK_CB(skb).sk, &key) :
 			    ERR_PTR(-ENOENT);
-	mutex_unlock(&kmqtt_nl_sockets_lock);
+	mutex_unlock(&kmqtt_nl_kn(info)->sockets_lock);
 	if (PTR_ERR_OR_ZERO(ns) == -EPERM)
 		kmqtt_nl_fail(info->extack, NULL,
 			      "without access rules only CAP_NET_ADMIN publishes and subscribes here",

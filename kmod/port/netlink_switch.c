@@ -5,9 +5,6 @@
 
 #include "port/netlink.h"
 
-/* one change of limits at a time: each is read, changed and set as a whole */
-static DEFINE_MUTEX(kmqtt_nl_limits_lock);
-
 static int kmqtt_nl_put_limits(struct sk_buff *skb, struct kmqtt_broker *b)
 {
 	const struct kmqtt_limits *l = &b->limits;
@@ -155,13 +152,13 @@ int kmqtt_nl_switch_set_doit(struct sk_buff *skb, struct genl_info *info)
 	const char *bad;
 	int err;
 
-	mutex_lock(&kmqtt_nl_limits_lock);
+	mutex_lock(&kmqtt_nl_kn(info)->change_lock);
 	limits = b->limits;
 	kmqtt_nl_get_limits(info->attrs, &limits);
 	err = kmqtt_limits_set(b, &limits, &bad);
 	if (!err && acl)
 		kmqtt_acl_set_default(&b->acl, nla_get_u8(acl));
-	mutex_unlock(&kmqtt_nl_limits_lock);
+	mutex_unlock(&kmqtt_nl_kn(info)->change_lock);
 	if (err)
 		kmqtt_nl_fail(info->extack, NULL, bad, err);
 	return err;

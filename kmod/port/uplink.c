@@ -289,7 +289,7 @@ int kmqtt_uplink_attach(struct kmqtt_net *kn, const char *name, int fd, const vo
 	if (early_len) {
 		next.early = kvmalloc(early_len, GFP_KERNEL_ACCOUNT);
 		if (!next.early) {
-			sockfd_put(next.sock);
+			kmqtt_sock_put(next.sock);
 			return -ENOMEM;
 		}
 		memcpy(next.early, early, early_len);
@@ -297,7 +297,7 @@ int kmqtt_uplink_attach(struct kmqtt_net *kn, const char *name, int fd, const vo
 	ret = kmqtt_uplink_change(kn, name, kmqtt_uplink_change_sock, &next, why);
 	if (ret) {
 		kvfree(next.early);
-		sockfd_put(next.sock);
+		kmqtt_sock_put(next.sock);
 	}
 	return ret;
 }

@@ -19,7 +19,7 @@
 
 void kmqtt_uplink_kick(struct kmqtt_uplink *up)
 {
-	mod_delayed_work(kmqtt_wq, &up->life, 0);
+	mod_delayed_work(up->broker->wq, &up->life, 0);
 }
 
 void kmqtt_uplink_set_state(struct kmqtt_uplink *up, u8 state)
@@ -262,7 +262,7 @@ void kmqtt_uplink_sock_drop(struct kmqtt_uplink *up)
 {
 	lockdep_assert_held(&up->lock);
 	if (up->next_sock)
-		sockfd_put(up->next_sock);
+		kmqtt_sock_put(up->next_sock);
 	kvfree(up->next_early);
 	up->next_sock = NULL;
 	up->next_early = NULL;
@@ -281,7 +281,7 @@ static int kmqtt_uplink_start_sock(struct kmqtt_uplink *up, struct kmqtt_link *l
 	ret = kmqtt_conn_start(&link->x.conn, sock, early, up->next_early_len);
 	if (ret) {
 		kvfree(early);
-		sockfd_put(sock);
+		kmqtt_sock_put(sock);
 	}
 	return ret;
 }
@@ -325,7 +325,7 @@ failed:
 	}
 	kmqtt_uplink_wait(up);
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_BACKOFF);
-	mod_delayed_work(kmqtt_wq, &up->life, msecs_to_jiffies(up->backoff * MSEC_PER_SEC));
+	mod_delayed_work(up->broker->wq, &up->life, msecs_to_jiffies(up->backoff * MSEC_PER_SEC));
 }
 
 /* There is no link: what now? */
@@ -344,7 +344,7 @@ static void kmqtt_uplink_decide(struct kmqtt_uplink *up)
 		kmqtt_uplink_set_state(up, KMQTT_UPLINK_WAIT_FD);
 	} else if (time_before(jiffies, up->retry_at)) {
 		kmqtt_uplink_set_state(up, KMQTT_UPLINK_BACKOFF);
-		mod_delayed_work(kmqtt_wq, &up->life, up->retry_at - jiffies);
+		mod_delayed_work(up->broker->wq, &up->life, up->retry_at - jiffies);
 	} else {
 		kmqtt_uplink_start(up);
 	}

@@ -11,6 +11,7 @@
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -223,6 +224,7 @@ static void kmqtt_upsubs_demote(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e
 	for (n = rb_first(&subs->tree); n; n = rb_next(n)) {
 		struct kmqtt_upsub *o = rb_entry(n, struct kmqtt_upsub, node);
 
+		cond_resched();
 		if (o != e && kmqtt_upsub_used(o) && !kmqtt_upsub_maximal(o) &&
 		    o->state != KMQTT_UPSUB_REFUSED &&
 		    kmqtt_filter_covers(was, kmqtt_upsub_view(o)))
@@ -321,6 +323,8 @@ void kmqtt_upsubs_put_all(struct kmqtt_uptopic *t)
 		struct kmqtt_upclaim *c = kmqtt_upsub_claim(e, t);
 
 		next = rb_next(n);
+		/* each may have to be compared with all others */
+		cond_resched();
 		if (!c)
 			continue;
 		kmqtt_uppurge_add(t->up, t, kmqtt_upsub_view(e));

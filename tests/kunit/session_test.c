@@ -645,7 +645,7 @@ static void attach_stops_the_expiry(struct kunit *test)
 	peer = kmqtt_peer_open(test, &params);
 	KUNIT_EXPECT_TRUE(test, peer->present);
 	msleep(1500);
-	flush_workqueue(kmqtt_wq);
+	flush_workqueue(kmqtt_kunit_broker(test)->wq);
 	KUNIT_EXPECT_TRUE(test, exists(test, "named"));
 }
 

@@ -51,21 +51,21 @@ static struct kmqtt_peer *client(struct kunit *test, struct kmqtt_session_params
 }
 
 /* What the work items had to publish by now, is published. */
-static void settle(void)
+static void settle(struct kunit *test)
 {
-	flush_workqueue(kmqtt_wq);
+	flush_workqueue(kmqtt_kunit_broker(test)->wq);
 }
 
 static void expect_will(struct kunit *test, struct kmqtt_peer *watcher, const char *payload)
 {
-	settle();
+	settle(test);
 	kmqtt_peer_expect(test, watcher, payload);
 	kmqtt_peer_expect_none(test, watcher);
 }
 
 static void expect_no_will(struct kunit *test, struct kmqtt_peer *watcher)
 {
-	settle();
+	settle(test);
 	kmqtt_peer_expect_none(test, watcher);
 }
 
@@ -295,7 +295,7 @@ static void is_a_message(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, params.will->props_len, 7);
 	kmqtt_peer_detach(kmqtt_peer_open(test, &params));
 	kmqtt_msg_put(params.will);
-	settle();
+	settle(test);
 	KUNIT_ASSERT_EQ(test, kmqtt_peer_take(w, &d), 1);
 	KUNIT_EXPECT_EQ(test, d.qos, 2);
 	KUNIT_EXPECT_GT(test, d.expiry, 0);
@@ -358,7 +358,7 @@ static void many_come_and_go(struct kunit *test)
 		if (i % 5)
 			kmqtt_peer_detach(peer);
 	}
-	settle();
+	settle(test);
 	/* the last seven that are still there have not been lost */
 	for (i = 293; i < 300; i++)
 		lost -= !(i % 5) && i % 4 && i % 3;

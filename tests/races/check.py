@@ -74,6 +74,10 @@ class Pair:
         near = self.publisher.is_local and not self.far and self.subscriber.is_local
         return self.sent.acked[topic] if near and self.subscriber.always else set()
 
+    def count(self):
+        """How many have come, whether they were promised or not."""
+        return sum(len(self.received.got[topic]) for topic, _ in self.topics())
+
     def missing(self):
         """How many have not come yet."""
         return sum(len(self.wanted(topic, qos) - self.received.numbers[topic])

@@ -20,14 +20,16 @@ import pytest
 import kmqtt_dev
 from kmqtt_broker import PUBACK, Fake, Peer, wait_for
 from kmqtt_cli import CLONE_NEWNET
-from kmqtt_client import Client
+from kmqtt_client import Client, Will
 from kmqtt_dev import Slow, libc
 from kmqtt_nl import Netlink, NlError
 from kmqtt_packet import publish_packet
-from kmqtt_pairs import make_tls
-from kmqtt_uplink import IN, OUT, UP, server
+from kmqtt_pairs import PAIRS, make_tls
+from kmqtt_uplink import IN, OUT, UP, receive, server
 
-GATE, FAR = "kmqtt-held-gate", "kmqtt-held-far"
+GATE, FAR, OTHER = "kmqtt-held-gate", "kmqtt-held-far", "kmqtt-held-other"
+# More than a work queue of the kernel's runs at once (WQ_DFL_ACTIVE).
+MANY = 300
 # Longer than it takes a namespace to be found without anybody.
 A_WHILE = 4
 
@@ -398,3 +400,114 @@ def test_its_time_is_over_before_it_begins(gate, role):
             wait_for(lambda: nl.do("listener-get", name="handed")["connections"] == 0)
     gate.forget()
     gate.gone()
+
+
+def in_full_use(space):
+    """A switch of the namespace: a client of a listener, a process, and a will when it ends."""
+    with inside(space), Netlink() as nl, kmqtt_dev.Device() as device:
+        if not nl.dump("listener-get"):
+            nl.do("listener-new", name="all", ipv4=0, port=1883, anonymous=1)
+        device.subscribe("a/#")
+        sock = socket.create_connection(("127.0.0.1", 1883), timeout=20)
+        with Client(sock).connect(will=Will("a/will", b"gone")) as client:
+            client.publish("a/b", b"x", qos=1, packet_id=1)
+            client.acked(PUBACK, 1)
+        assert [one.payload for one in receive(device, 2)] == [b"x", b"gone"]
+
+
+@contextlib.contextmanager
+def another():
+    """Another namespace, which must end as soon as nobody needs it any more."""
+    run("ip", "netns", "add", OTHER)
+    try:
+        run("ip", "-n", OTHER, "link", "set", "lo", "up")
+        run("ip", "link", "add", "veth-o", "netns", OTHER, "type", "veth",
+            "peer", "name", "veth-h", "netns", FAR)
+        yield
+    finally:
+        run("ip", "netns", "del", OTHER)
+    wait_for(lambda: run("ip", "-n", FAR, "link", "show", "veth-h", check=False).returncode,
+             seconds=60, text="the end of the other namespace")
+
+
+def test_others_end_while_one_waits(gate):
+    """The end of a namespace does not wait for a socket of another one, which a process holds."""
+    ours, theirs = gate.pair("tls")
+    slow = Slow()
+    sender = held_by_sender(ours, slow)
+    gate.uplink(ours)
+    try:
+        with another():
+            in_full_use(OTHER)
+        theirs.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            theirs.recv(100)
+    finally:
+        slow.let_go()
+        sender.join()
+    # it had been taken over, then, and its work waited all the while
+    theirs.settimeout(20)
+    sent = b""
+    while b"MQTT" not in sent:
+        more = theirs.recv(1 << 16)
+        assert more
+        sent += more
+
+
+def test_others_end_while_one_lingers(gate):
+    """Nor for a socket whose end takes as long as a process has said (SO_LINGER)."""
+    ours, theirs = gate.pair("tcp")
+    ours.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            ours.send(bytes(100000))
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 10000))
+    with inside(GATE), Netlink() as nl:
+        nl.do("listener-new", name="handed", anonymous=1, connect_timeout=1)
+        nl.do("client-attach", name="handed", fd=ours.fileno())
+        ours.close()
+        wait_for(lambda: nl.do("listener-get", name="handed")["timeouts"] == 1)
+    # it is about to be closed, or is being closed
+    time.sleep(2)
+    with another():
+        mine, other = None, None
+        with inside(OTHER), Netlink() as nl:
+            mine, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            nl.do("listener-new", name="handed", anonymous=1)
+            nl.do("client-attach", name="handed", fd=mine.fileno())
+            mine.close()
+            with Client(other).connect() as client:
+                client.subscribe("a/#")
+    theirs.close()
+
+
+def test_module_stays_while_it_has_a_socket(gate):
+    """Of whatever kind: who unloads it would wait for whoever holds the socket."""
+    for kind in PAIRS:
+        ours, theirs = gate.pair(kind)
+        gate.client(ours)
+        ours.close()
+        Client(theirs).connect()
+        done = run("rmmod", "kmqtt", check=False)
+        assert done.returncode and "in use" in done.stderr, done
+        theirs.close()
+
+
+def test_others_work_while_many_wait(gate):
+    """However many sockets one namespace's processes hold, the others' switches work."""
+    slow = Slow()
+    device = gate.device()
+    senders = []
+    for _ in range(MANY):
+        ours, theirs = gate.pair("tcp")
+        gate.client(ours)
+        Client(theirs).connect().subscribe("in/#")
+        senders.append(held_by_sender(ours, slow))
+    # each of them is to be sent something
+    device.publish("in/a", b"x")
+    try:
+        in_full_use(FAR)
+    finally:
+        slow.let_go()
+        for one in senders:
+            one.join()

@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from kmqtt_client import subscribe_packet
+from kmqtt_dev import RETAIN, Device, record
 from kmqtt_packet import (
     CORRELATION_DATA, MAXIMUM_PACKET_SIZE, SESSION_EXPIRY, publish_packet, wait_for)
 
@@ -128,3 +130,24 @@ def test_small_ones_behind_what_is_too_large(broker, topic):
             sender.send(publish_packet(topic, noise(size)) + publish_packet(topic, b"small"))
             assert reader.receive().payload == b"small"
     assert not reader.fence()
+
+
+@pytest.mark.parametrize("version, refused", [(4, 0x80), (5, 0x97)])
+def test_subscribe_that_would_take_minutes(broker, topic, version, refused):
+    """Each filter is compared with all that is retained; but not for longer than ten seconds."""
+    count = 30000
+    with broker.inside(), Device() as device:
+        for i in range(0, 50000, 500):
+            device.write(b"".join(record(f"{topic}/{j}/a", b"x", flags=RETAIN)
+                                  for j in range(i, i + 500)))
+        reader = broker.connect(version=version)
+        reader.send(subscribe_packet([f"{topic}/+/b"] * count, 7, version=version))
+        codes = reader.packet(60).body[-count:]
+        granted = codes.find(refused)
+        assert granted > 0
+        assert codes == bytes(granted) + bytes([refused]) * (count - granted)
+        # what was granted holds
+        device.publish(f"{topic}/1/b", b"y")
+        assert reader.receive().payload == b"y"
+    with broker.netlink() as nl:
+        nl.do("retained-del", filter=f"{topic}/#")
