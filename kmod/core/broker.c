@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The switch of one network namespace: set-up, limits, end. */
-#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
+#include <net/net_namespace.h>
 
 #include "compat.h"
 #include "core/broker.h"
+#include "core/message.h"
 #include "core/queue.h"
 #include "core/stock.h"
 
@@ -74,21 +76,12 @@ void kmqtt_core_exit(void)
 	kmqtt_message_exit();
 }
 
-/*
- * A hostile process may open files and name sessions as it likes; what bounds
- * it is its memory cgroup, and memory_limit an eighth of the machine for
- * messages, which no cgroup pays for if they come from the network.
- */
-static u64 kmqtt_memory_default(void)
-{
-	return ((u64)totalram_pages() << PAGE_SHIFT) / 8;
-}
-
 int kmqtt_broker_init(struct kmqtt_broker *b, struct net *net)
 {
 	int ret;
 
 	b->net = net;
+	b->guest = net->user_ns != &init_user_ns;
 	b->limits = kmqtt_limits_default;
 	b->limits.memory_limit = kmqtt_memory_default();
 	b->started = ktime_get_boottime_seconds();

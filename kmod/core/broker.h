@@ -86,6 +86,8 @@ struct kmqtt_limits {
  * @stats:		counters
  * @sys:		what the switch says of itself
  * @memory:		bytes of all that counts against memory_limit
+ * @guest:		its namespace's administrator is not the machine's: those of all guests
+ *			together have an eighth of the machine, whatever he sets
  * @blockers:		sessions with KMQTT_POLICY_BLOCK: only if there are any does
  *			a publish look for full ones first
  * @sessions:		by name
@@ -110,6 +112,7 @@ struct kmqtt_broker {
 	struct kmqtt_stats __percpu *stats;
 	struct kmqtt_sys sys;
 	struct percpu_counter memory;
+	bool guest;
 	atomic_t blockers;
 	struct rhashtable sessions;
 	struct xarray by_number;

@@ -5,6 +5,7 @@
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/percpu_counter.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
@@ -40,6 +41,8 @@
 /* Up to this size it is tried to have pages that lie together, which cost no mapping. */
 #define KMQTT_MSG_TOGETHER	(256 * 1024)
 
+/* bytes that count against memory_limit of any guest */
+static struct percpu_counter kmqtt_guests_memory;
 static struct kmqtt_stock kmqtt_msg_stock;
 static struct kmem_cache *kmqtt_run_short_cache;
 static struct kmem_cache *kmqtt_run_long_cache;
@@ -56,6 +59,9 @@ int kmqtt_message_init(void)
 	const unsigned int data = offsetof(struct kmqtt_msg, data);
 	int err;
 
+	err = percpu_counter_init(&kmqtt_guests_memory, 0, GFP_KERNEL);
+	if (err)
+		return err;
 	err = kmqtt_stock_init(&kmqtt_msg_stock,
 			       kmem_cache_create_usercopy("kmqtt_msg", KMQTT_MSG_SHORT, 0, 0, data,
 							  KMQTT_MSG_SHORT - data,
@@ -78,12 +84,38 @@ void kmqtt_message_exit(void)
 	kmem_cache_destroy(kmqtt_run_long_cache);
 	kmem_cache_destroy(kmqtt_run_short_cache);
 	kmqtt_stock_exit(&kmqtt_msg_stock);
+	percpu_counter_destroy(&kmqtt_guests_memory);
+}
+
+/*
+ * A hostile process may open files and name sessions as it likes; what bounds
+ * it is its memory cgroup, and memory_limit an eighth of the machine for
+ * messages, which no cgroup pays for if they come from the network.
+ */
+u64 kmqtt_memory_default(void)
+{
+	return ((u64)totalram_pages() << PAGE_SHIFT) / 8;
+}
+
+/*
+ * Whoever makes a user namespace is the administrator of as many network
+ * namespaces as he likes, and sets their limits.
+ */
+static bool kmqtt_guest_charge(u64 size)
+{
+	percpu_counter_add(&kmqtt_guests_memory, size);
+	if (percpu_counter_compare(&kmqtt_guests_memory, kmqtt_memory_default()) <= 0)
+		return true;
+	percpu_counter_sub(&kmqtt_guests_memory, size);
+	return false;
 }
 
 bool kmqtt_memory_charge(struct kmqtt_broker *broker, u64 size)
 {
 	u64 limit = READ_ONCE(broker->limits.memory_limit);
 
+	if (unlikely(broker->guest) && !kmqtt_guest_charge(size))
+		return false;
 	percpu_counter_add(&broker->memory, size);
 	/*
 	 * Far below it, the rough value will do: the rest is in the CPUs' own. That
@@ -93,13 +125,15 @@ bool kmqtt_memory_charge(struct kmqtt_broker *broker, u64 size)
 		return true;
 	if (likely(!limit || percpu_counter_compare(&broker->memory, limit) <= 0))
 		return true;
-	percpu_counter_sub(&broker->memory, size);
+	kmqtt_memory_uncharge(broker, size);
 	return false;
 }
 
 void kmqtt_memory_uncharge(struct kmqtt_broker *broker, u64 size)
 {
 	percpu_counter_sub(&broker->memory, size);
+	if (unlikely(broker->guest))
+		percpu_counter_sub(&kmqtt_guests_memory, size);
 }
 
 static struct kmqtt_msg *kmqtt_msg_new_paged(u32 size, gfp_t gfp)

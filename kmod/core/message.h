@@ -162,10 +162,14 @@ void kmqtt_msg_set_run(struct kmqtt_msg *msg, const struct kmqtt_run *run);
  */
 struct kmqtt_msg *kmqtt_msg_shorten_run(struct kmqtt_msg *msg, struct kmqtt_run *run, gfp_t gfp);
 
+/** kmqtt_memory_default() - memory_limit of a new switch, and of all guests, in bytes */
+u64 kmqtt_memory_default(void);
+
 /**
  * kmqtt_memory_charge() - count bytes against memory_limit
  *
- * Any context. Return: false, and they are not counted, if that is over it.
+ * Any context. Return: false, and they are not counted, if that is over it, or over what
+ * there is for guests (&kmqtt_broker.guest).
  */
 bool kmqtt_memory_charge(struct kmqtt_broker *broker, u64 size);
 

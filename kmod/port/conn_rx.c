@@ -44,13 +44,27 @@ static void kmqtt_cursor_skip(struct kmqtt_cursor *c, size_t n)
 	c->left -= n;
 }
 
+static void kmqtt_rx_part_free(struct kmqtt_conn *conn)
+{
+	struct kmqtt_rx *rx = &conn->rx;
+
+	/* the switch may have gone before a connection that has nothing any more */
+	if (!rx->part)
+		return;
+	kmqtt_memory_uncharge(conn->broker, rx->part_cap);
+	kvfree(rx->part);
+	rx->part = NULL;
+	rx->part_len = 0;
+	rx->part_cap = 0;
+}
+
 void kmqtt_conn_rx_drop(struct kmqtt_conn *conn)
 {
 	struct kmqtt_rx *rx = &conn->rx;
 
 	if (rx->msg)
 		kmqtt_msg_put(rx->msg);
-	kvfree(rx->part);
+	kmqtt_rx_part_free(conn);
 	kvfree(rx->rest);
 	memset(rx, 0, sizeof(*rx));
 }
@@ -150,20 +164,40 @@ static int kmqtt_rx_packet(struct kmqtt_conn *conn, struct kmqtt_cursor *c, u32 
 	return n ? -n : 1;
 }
 
-/* Keeps @n more bytes of a packet that is not whole. Return: 0 or -ENOMEM */
-static int kmqtt_rx_keep(struct kmqtt_rx *rx, struct kmqtt_cursor *c, size_t n)
+/* Room for so many bytes of a packet, which count against memory_limit. Return: 0 or -ENOMEM */
+static int kmqtt_rx_part_grow(struct kmqtt_conn *conn, u32 cap)
 {
-	if (rx->part_len + n > rx->part_cap) {
-		u32 cap = max_t(u32, rx->part_len + n, 2 * rx->part_cap);
-		u8 *part = kvmalloc(max_t(u32, cap, KMQTT_PART_STEP), GFP_KERNEL);
+	struct kmqtt_rx *rx = &conn->rx;
+	u32 len = rx->part_len;
+	u8 *part;
 
-		if (!part)
-			return -ENOMEM;
-		if (rx->part_len)
-			memcpy(part, rx->part, rx->part_len);
-		kvfree(rx->part);
-		rx->part = part;
-		rx->part_cap = max_t(u32, cap, KMQTT_PART_STEP);
+	if (!kmqtt_memory_charge(conn->broker, cap))
+		return -ENOMEM;
+	part = kvmalloc(cap, GFP_KERNEL);
+	if (!part) {
+		kmqtt_memory_uncharge(conn->broker, cap);
+		return -ENOMEM;
+	}
+	if (len)
+		memcpy(part, rx->part, len);
+	kmqtt_rx_part_free(conn);
+	rx->part = part;
+	rx->part_len = len;
+	rx->part_cap = cap;
+	return 0;
+}
+
+/* Keeps @n more bytes of a packet that is not whole. Return: 0 or -ENOMEM */
+static int kmqtt_rx_keep(struct kmqtt_conn *conn, struct kmqtt_cursor *c, size_t n)
+{
+	struct kmqtt_rx *rx = &conn->rx;
+	u32 len = rx->part_len + n;
+	int ret;
+
+	if (len > rx->part_cap) {
+		ret = kmqtt_rx_part_grow(conn, max3(len, 2 * rx->part_cap, (u32)KMQTT_PART_STEP));
+		if (ret)
+			return ret;
 	}
 	memcpy(rx->part + rx->part_len, c->p, n);
 	rx->part_len += n;
@@ -194,17 +228,14 @@ static int kmqtt_rx_part(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 		if (want == KMQTT_FIXED_MAX)
 			step = 1;
 		step = min_t(u32, step, max_t(u32, rx->part_len, KMQTT_PART_STEP));
-		if (kmqtt_rx_keep(rx, c, min_t(size_t, step, c->left)))
+		if (kmqtt_rx_keep(conn, c, min_t(size_t, step, c->left)))
 			return -KMQTT_RC_QUOTA_EXCEEDED;
 	}
 	if (ret > 0 && rx->in_body)
 		ret = kmqtt_rx_body(conn, &in);
 	else if (ret > 0)
 		ret = 0;
-	kvfree(rx->part);
-	rx->part = NULL;
-	rx->part_len = 0;
-	rx->part_cap = 0;
+	kmqtt_rx_part_free(conn);
 	return ret;
 }
 
@@ -244,7 +275,7 @@ static int kmqtt_rx_feed(struct kmqtt_conn *conn, struct kmqtt_cursor *c)
 			ret = kmqtt_rx_packet(conn, c, &want);
 			if (ret > 0)
 				ret = 0;
-			else if (!ret && kmqtt_rx_keep(rx, c, c->left))
+			else if (!ret && kmqtt_rx_keep(conn, c, c->left))
 				ret = -KMQTT_RC_QUOTA_EXCEEDED;
 		}
 	}

@@ -685,6 +685,28 @@ static void switch_has_a_memory_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(refused), -EMSGSIZE);
 }
 
+/* What the switches of all guests have does not depend on what one of them sets. */
+static void guests_have_one_share(struct kunit *test)
+{
+	struct kmqtt_broker *b = kmqtt_kunit_broker(test);
+	u64 all = kmqtt_memory_default();
+
+	b->limits.memory_limit = 0;
+	KUNIT_EXPECT_TRUE(test, kmqtt_memory_charge(b, 2 * all));
+	kmqtt_memory_uncharge(b, 2 * all);
+	b->guest = true;
+	KUNIT_EXPECT_TRUE(test, kmqtt_memory_charge(b, all));
+	KUNIT_EXPECT_FALSE(test, kmqtt_memory_charge(b, 1));
+	kmqtt_memory_uncharge(b, all);
+	/* what its own limit refuses does not count for the others, either */
+	b->limits.memory_limit = 100;
+	KUNIT_EXPECT_FALSE(test, kmqtt_memory_charge(b, 101));
+	b->limits.memory_limit = 0;
+	KUNIT_EXPECT_TRUE(test, kmqtt_memory_charge(b, all));
+	kmqtt_memory_uncharge(b, all);
+	b->guest = false;
+}
+
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE_PARAM(queue_follows_policy, policy_gen_params),
 	KUNIT_CASE(queue_counts_bytes),
@@ -710,6 +732,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(queue_relies_on_no_process),
 	KUNIT_CASE(queue_sends_for_a_few),
 	KUNIT_CASE(switch_has_a_memory_limit),
+	KUNIT_CASE(guests_have_one_share),
 	{ }
 };
 

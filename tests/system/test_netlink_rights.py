@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Who may do what."""
 
+import contextlib
 import errno
 import subprocess
 
 import pytest
 
+from kmqtt_dev import RETAIN, Device, record
 from kmqtt_nl import SPEC_KMQTT, Netlink, NlError
 from kmqtt_user import as_user, in_child, in_user_namespace, setns
 
@@ -122,6 +124,25 @@ def test_owner_of_a_network_namespace(nl, topic):
     assert nl.do("switch-get")["max_sessions"] == before["max_sessions"]
     assert nl.dump("retained-get", filter=topic) == []
     assert nl.dump("acl-get") == []
+
+
+def test_owner_of_a_network_namespace_has_a_share_of_memory():
+    """An eighth of the machine, which is what a switch has at first; he cannot make it more."""
+    size = 1 << 20
+
+    def run():
+        with Netlink() as mine, Device() as device:
+            share = mine.do("switch-get")["memory_limit"]
+            mine.do("switch-set", memory_limit=0)
+            count = 0
+            with contextlib.suppress(OSError):
+                while count * size < 2 * share:
+                    device.write(record(f"a/{count}", bytes(size), flags=RETAIN))
+                    count += 1
+            mine.do("retained-del", filter="#")
+            return count * size / share
+
+    assert 0.9 < in_user_namespace(run, network=True) < 1.1
 
 
 @pytest.fixture
