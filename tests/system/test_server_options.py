@@ -3,8 +3,9 @@
 
 import pytest
 
-from kmqtt_client import Will, connect_packet
-from kmqtt_packet import PUBACK, PUBREC, REASON_STRING, SESSION_EXPIRY, publish_packet
+from kmqtt_client import Will, connect_packet, subscribe_packet
+from kmqtt_packet import (
+    PUBACK, PUBREC, REASON_STRING, SESSION_EXPIRY, publish_packet, wait_for)
 
 
 # message_size_limit
@@ -173,3 +174,23 @@ def test_no_more_retained_messages(broker, topic, qos):
     client.ping()
     client.unsubscribe(f"{topic}/#")
     client.deliver(topic, b"", retain=True)
+
+
+# memory_limit
+
+@pytest.mark.broker(memory_limit=2000000)
+def test_packets_that_have_not_come_as_a_whole(broker, topic):
+    """What has come of them counts; there is room for others when it is gone."""
+    def memory():
+        with broker.netlink() as nl:
+            return nl.do("switch-get")["memory"]
+    data = subscribe_packet([topic] * (1000000 // len(topic)))
+    first, second, third = (broker.connect() for _ in range(3))
+    before = memory()
+    first.send(data[:600000])
+    wait_for(lambda: memory() > before + 600000)
+    second.send(data[:600000])
+    second.refused(0x97)
+    first.leave()
+    wait_for(lambda: memory() < before)
+    assert third.subscribe(topic, qos=1) == [1]
