@@ -71,6 +71,9 @@ profile:
 fuzz:
 	$(MAKE) -C tests/fuzz run
 
+kcov:
+	tests/kcov/run $(if $(SEED),--seed $(SEED)) --seconds $(or $(KCOV_SECONDS),600)
+
 # The short form is part of make check.
 proofs:
 	$(MAKE) -C tests/proofs full
@@ -105,6 +108,7 @@ help:
 	@echo 'make bench      speed and memory, in a virtual machine (ICOUNT=1: in instructions; BROKER=)'
 	@echo 'make profile    where the instructions of a case of the bench go (LOAD=, words of kmqtt bench)'
 	@echo 'make fuzz       the parser under libFuzzer (FUZZ_SECONDS=)'
+	@echo 'make kcov       random calls and netlink requests, guided by what they reach (KCOV_SECONDS=, SEED=)'
 	@echo 'make proofs     all cases of what is finite, and the models of what is concurrent, at length'
 	@echo 'make soak       messages are whole while all is disturbed (HOURS= or SECONDS=, KERNEL=, SEED=)'
 	@echo 'make machines   the module and its tests on arm64, 32-bit arm and s390x, in QEMU'
@@ -114,4 +118,4 @@ help:
 	@echo 'make clean      all that was built (kernels stay in $${KMQTT_CACHE:-~/.cache/kmqtt})'
 
 .PHONY: all module user setup load unload install demo check generate bench profile fuzz \
-	proofs debug kcsan rt faults soak coverage machines limits clean help
+	proofs debug kcov kcsan rt faults soak coverage machines limits clean help
