@@ -22,6 +22,13 @@
 /* Begin of a packet: grown at least by this many bytes. */
 #define KMQTT_PART_STEP	64
 
+/*
+ * A begin of a packet that needs more counts against memory_limit. What is shorter is a
+ * connection's own, as its socket's buffers are: when the limit is reached, nobody is disconnected
+ * because his packet happened to come in two pieces.
+ */
+#define KMQTT_PART_FREE		(64 * 1024)
+
 /* What is received at once behind a payload that is larger than the scratch. */
 #define KMQTT_RX_BEHIND	256
 
@@ -48,10 +55,8 @@ static void kmqtt_rx_part_free(struct kmqtt_conn *conn)
 {
 	struct kmqtt_rx *rx = &conn->rx;
 
-	/* the switch may have gone before a connection that has nothing any more */
-	if (!rx->part)
-		return;
-	kmqtt_memory_uncharge(conn->broker, rx->part_cap);
+	if (rx->part_cap > KMQTT_PART_FREE)
+		kmqtt_memory_uncharge(conn->broker, rx->part_cap);
 	kvfree(rx->part);
 	rx->part = NULL;
 	rx->part_len = 0;
@@ -164,18 +169,20 @@ static int kmqtt_rx_packet(struct kmqtt_conn *conn, struct kmqtt_cursor *c, u32 
 	return n ? -n : 1;
 }
 
-/* Room for so many bytes of a packet, which count against memory_limit. Return: 0 or -ENOMEM */
+/* Room for so many bytes of a packet. Return: 0 or -ENOMEM */
 static int kmqtt_rx_part_grow(struct kmqtt_conn *conn, u32 cap)
 {
 	struct kmqtt_rx *rx = &conn->rx;
+	bool counts = cap > KMQTT_PART_FREE;
 	u32 len = rx->part_len;
 	u8 *part;
 
-	if (!kmqtt_memory_charge(conn->broker, cap))
+	if (counts && !kmqtt_memory_charge(conn->broker, cap))
 		return -ENOMEM;
 	part = kvmalloc(cap, GFP_KERNEL);
 	if (!part) {
-		kmqtt_memory_uncharge(conn->broker, cap);
+		if (counts)
+			kmqtt_memory_uncharge(conn->broker, cap);
 		return -ENOMEM;
 	}
 	if (len)
