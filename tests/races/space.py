@@ -140,14 +140,14 @@ def build(versions):
         with Switch(space) as switch:
             # what is queued while a link is down must not be too much
             switch.must("switch-set", max_queued_messages=20000, memory_limit=1 << 30)
-            switch.listen()
+            assert switch.listen() == 0
     with Switch(HUB) as switch:
-        switch.handed()
+        assert switch.handed() == 0
         for version, (name, (port, carried)) in zip(versions, CARRIED.items()):
-            switch.uplink(name, UP_ADDRESS, port, version=version, client_id="race", clean_start=0,
-                          session_expiry=3600, keepalive=5, admin_up=0)
+            assert switch.uplink(name, UP_ADDRESS, port, version=version, client_id="race",
+                                 clean_start=0, session_expiry=3600, keepalive=5, admin_up=0) == 0
             for on, direction in carried.items():
-                switch.topic(name, f"flow/{on}/#", direction, 2)
+                assert switch.topic(name, f"flow/{on}/#", direction, 2) == 0
             switch.must("uplink-set", name=name, admin_up=1)
 
 
