@@ -34,6 +34,8 @@ ENDS = [(FAR, "to-hub"), (HUB, "to-far"), (HUB, "to-up"), (UP, "to-hub")]
 UPLINK, UPLINK_ABROAD = UPLINKS = "site", "abroad"
 CARRIED = {UPLINK: (PORT, {"hub": OUT, "abroad": OUT, "up": IN}),
            UPLINK_ABROAD: (MOSQUITTO_PORT, {"hub": OUT, "up": OUT, "abroad": IN})}
+# Whom their servers take hub's switch for.
+CLIENT = "race"
 # The listener without a socket for connections that are handed over.
 HANDED = "handed"
 # Kernels that look for mistakes take longer for everything.
@@ -144,7 +146,7 @@ def build(versions):
     with Switch(HUB) as switch:
         assert switch.handed() == 0
         for version, (name, (port, carried)) in zip(versions, CARRIED.items()):
-            assert switch.uplink(name, UP_ADDRESS, port, version=version, client_id="race",
+            assert switch.uplink(name, UP_ADDRESS, port, version=version, client_id=CLIENT,
                                  clean_start=0, session_expiry=3600, keepalive=5, admin_up=0) == 0
             for on, direction in carried.items():
                 assert switch.topic(name, f"flow/{on}/#", direction, 2) == 0
