@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			PROMISE(ret == (int)n && f.hdr_len == n && n >= 2);
 			PROMISE(f.type >= KMQTT_CONNECT && f.type <= KMQTT_AUTH);
 			PROMISE(f.remaining <= KMQTT_VARINT_MAX);
+			PROMISE(f.remaining >= 2 || f.type >= KMQTT_PINGREQ);
 			PROMISE(kmqtt_varint_size(f.remaining) == n - 1);
 		}
 		verdict = ret;

@@ -33,6 +33,26 @@ static void publish_in_parts(const struct kmqtt_fixed *f, const u8 *body, u8 ver
 		pub.packet_id == whole->packet_id && pub.props.present == whole->props.present);
 }
 
+/* What the short way makes of an acknowledgement is what the long one makes of it. */
+static void short_ack(const struct kmqtt_fixed *f, const u8 *body, u8 rc,
+		      const struct kmqtt_ack_packet *ack)
+{
+	u8 packet[KMQTT_ACK_SHORT_SIZE];
+	u16 id;
+
+	if (f->type < KMQTT_PUBACK || f->type > KMQTT_PUBCOMP)
+		return;
+	id = kmqtt_ack_short_decode(f, body);
+	/* what has DUP, as in MQTT 3.1, goes the long way */
+	PROMISE(id || rc || f->remaining != 2 || f->flags & 8);
+	if (!id)
+		return;
+	PROMISE(!rc && id == ack->packet_id && !ack->reason && !ack->props.present);
+	kmqtt_ack_short_encode(packet, f->type, id);
+	PROMISE(packet[0] == (f->type << 4 | f->flags) && packet[1] == 2);
+	PROMISE(!memcmp(packet + 2, body, 2));
+}
+
 static void one_packet(const struct kmqtt_fixed *f, const u8 *data, u8 version)
 {
 	u8 *body = fuzz_copy(data, f->remaining);
@@ -41,6 +61,7 @@ static void one_packet(const struct kmqtt_fixed *f, const u8 *data, u8 version)
 
 	PROMISE(!rc || rc >= KMQTT_RC_UNSPECIFIED);
 	PROMISE(!rc || strcmp(kmqtt_reason_name(rc), "Unknown"));
+	short_ack(f, body, rc, &a.ack);
 	if (f->type == KMQTT_PUBLISH)
 		publish_in_parts(f, body, version, rc, &a.publish);
 	if (!rc)
