@@ -34,10 +34,10 @@ def rmmod():
 
 
 def mob(where, *words):
-    """A process of the mob, in a network namespace."""
-    # pylint: disable-next=consider-using-with
-    return subprocess.Popen(["ip", "netns", "exec", where, MOB, *map(str, words)],
-                            stdin=subprocess.DEVNULL)
+    """A process of the mob, in a network namespace, which may go as soon as this has returned."""
+    with space.inside(where):
+        # pylint: disable-next=consider-using-with
+        return subprocess.Popen([MOB, *map(str, words)], stdin=subprocess.DEVNULL)
 
 
 def end(process):
@@ -172,9 +172,10 @@ class Switch(Disturber):
 
     def do_listener_without_socket(self):
         """A listener whose socket is shot listens no more, and can be deleted."""
-        self.hub.listen("shot", 1899)
+        assert self.hub.listen("shot", 1899) == 0
         count = self.shooter.shoot(lambda own, _: own == 1899, LISTEN)
         self.hub.must("listener-del", name="shot")
+        assert count == 1, count
         return f"{count} sockets"
 
     def do_uplink(self):

@@ -24,7 +24,7 @@ class Shooter:
             self.sock.bind((0, 0))
 
     def ask(self, kind, flags, family, states, ident):
-        """The data of the answers, up to their end."""
+        """The data of the answers, up to their end; the errno of what is acknowledged."""
         data = REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, states) + ident
         self.sock.send(struct.pack("=IHHII", 16 + len(data), kind, flags | NLM_F_REQUEST, 0, 0) +
                        data)
@@ -32,6 +32,8 @@ class Shooter:
             got, at = self.sock.recv(1 << 16), 0
             while at < len(got):
                 size, kind, _, _, _ = struct.unpack_from("=IHHII", got, at)
+                if kind == NLMSG_ERROR:
+                    yield -struct.unpack_from("=i", got, at + 16)[0]
                 if kind in (NLMSG_DONE, NLMSG_ERROR):
                     return
                 yield got[at + 16:at + size]
@@ -46,11 +48,10 @@ class Shooter:
                 yield family, *struct.unpack_from(">HH", ident), ident
 
     def shoot(self, wanted, states=ALL):
-        """Those of which wanted(own port, peer's port) is true. How many."""
+        """Those of which wanted(own port, peer's port) is true. How many there still were."""
         count = 0
         for family, own, peer, ident in list(self.sockets(states)):
             if wanted(own, peer):
-                count += 1
                 # refused if it has gone meanwhile
-                list(self.ask(SOCK_DESTROY, NLM_F_ACK, family, states, ident))
+                count += list(self.ask(SOCK_DESTROY, NLM_F_ACK, family, states, ident)) == [0]
         return count
