@@ -4,7 +4,9 @@
  * break at any time, with what was on its way. The work item of a connection goes on with what it
  * has read, also when the client's next connection has the session already. A subscriber may be
  * full, so that a message has to wait, and the switch may refuse one (MQTT 5.0: it says so in its
- * PUBACK or PUBREC; 3.x: it closes the connection).
+ * PUBACK or PUBREC; 3.x: it closes the connection). Once, one of them crashes and has lost what it
+ * knew: the client connects with Clean Start, or the server has no session for it, which comes to
+ * the same; what was on its way then is given up.
  *
  * What must hold: a QoS 2 message that the client was told has arrived is published once, one that
  * was refused never, any other at most once; QoS 1 that was acknowledged is published; nobody waits
@@ -30,13 +32,15 @@ mtype = { PUBLISH, PUBACK, PUBREC, REFUSED, PUBREL, PUBCOMP };
 
 byte port = NONE;
 byte newest;		/* the last that had it */
-byte rx_qos2 = FREE;
+byte session;		/* which one it is: that of the connection that began it */
+byte rx_qos2[CONNS] = FREE;
 byte published[N];
 
 chan up[CONNS] = [4] of { mtype, byte };
 chan down[CONNS] = [4] of { mtype };
 bool called[CONNS];
 bool broken[CONNS];
+bool clean[CONNS];	/* it has Clean Start */
 
 /* the client */
 byte now_sending;
@@ -55,12 +59,12 @@ inline session_rx_begin(c, ret)
 #endif
 	:: else ->
 		if
-		:: rx_qos2 == ARRIVED -> ret = 0
+		:: rx_qos2[mine] == ARRIVED -> ret = 0
 #ifndef BUG_BEGIN_TWICE
-		:: rx_qos2 != ARRIVED && rx_qos2 != FREE -> ret = EBUSY
-		:: rx_qos2 == FREE -> ret = 1; rx_qos2 = c
+		:: rx_qos2[mine] != ARRIVED && rx_qos2[mine] != FREE -> ret = EBUSY
+		:: rx_qos2[mine] == FREE -> ret = 1; rx_qos2[mine] = c
 #else
-		:: rx_qos2 != ARRIVED -> ret = 1; rx_qos2 = c
+		:: rx_qos2[mine] != ARRIVED -> ret = 1; rx_qos2[mine] = c
 #endif
 		fi
 	fi
@@ -69,8 +73,8 @@ inline session_rx_begin(c, ret)
 /* kmqtt_session_rx_end(); with the session alive nobody else has touched it */
 inline session_rx_end(c, how)
 {
-	assert(rx_qos2 == c);
-	rx_qos2 = how
+	assert(rx_qos2[mine] == c);
+	rx_qos2[mine] = how
 }
 
 /* kmqtt_session_rx_release() */
@@ -78,7 +82,7 @@ inline session_rx_release(c, stale)
 {
 	stale = (port != c);
 	if
-	:: !stale && rx_qos2 == ARRIVED -> rx_qos2 = FREE
+	:: !stale && rx_qos2[mine] == ARRIVED -> rx_qos2[mine] = FREE
 	:: else
 	fi
 }
@@ -94,7 +98,7 @@ inline publish(m)
 /* The work item of connection c; it may notice late that the connection is broken. */
 proctype worker(byte c)
 {
-	byte m, ret;
+	byte m, ret, mine;
 	bool known, stale, refuse;
 	mtype type;
 
@@ -106,14 +110,23 @@ end_called:
 	 * come, and MQTT has nothing against that, whoever the server is.
 	 */
 end_open:
-	atomic { newest <= c -> newest = c; port = c };
+	atomic {
+		newest <= c -> newest = c; port = c;
+		if
+#ifndef BUG_CLEAN_KEEPS
+		:: clean[c] -> session = c
+#endif
+		:: else
+		fi;
+		mine = session
+	};
 end:	do
 	:: up[c]?PUBLISH(m) ->
 		/* kmqtt_xchg_begin(): kmqtt_session_rx_known(), without the lock */
 #ifdef BUG_KNOWN_EARLY
-		known = (QOS(m) == 2 && rx_qos2 != FREE);
+		known = (QOS(m) == 2 && rx_qos2[mine] != FREE);
 #else
-		known = (QOS(m) == 2 && rx_qos2 == ARRIVED);
+		known = (QOS(m) == 2 && rx_qos2[mine] == ARRIVED);
 #endif
 again:		if
 		:: known -> skip	/* its payload is passed over */
@@ -182,13 +195,14 @@ again:		if
 proctype client()
 {
 	byte c;
-	bool released;
+	bool released, lost, anew;
 	mtype type;
 
 	called[0] = true;
 	up[0]!PUBLISH(0);
 end:	do
 	:: atomic { down[c]?type ->
+		anew = false;
 		if
 		:: type == PUBREC ->
 			told[now_sending] = true;
@@ -212,9 +226,21 @@ end:	do
 	:: atomic { c < CONNS - 1 ->
 		broken[c] = true;
 		c++;
+		if
+		:: !lost -> lost = true; anew = true
+		:: skip
+		fi;
+		clean[c] = anew;	/* until it has heard that there is a session */
 		called[c] = true;
 		if
-		:: released -> up[c]!PUBREL(0)
+		:: anew ->
+			released = false;
+			now_sending++;
+			if
+			:: now_sending < N -> up[c]!PUBLISH(now_sending)
+			:: else -> break
+			fi
+		:: !anew && released -> up[c]!PUBREL(0)
 		:: else -> up[c]!PUBLISH(now_sending)
 		fi
 	   }
