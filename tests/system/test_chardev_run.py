@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import random
+import select
 
 import pytest
 from kmqtt_dev import (BLOCK, DROP_OLDEST, HEAD, KEEP_LATEST, MESSAGE, RETAIN, Edge, libc, record, refused,
@@ -264,6 +265,28 @@ def test_who_waits_for_room_waits_for_each(writer, device, topic):
     got += reader.drain()
     assert payloads(got) == numbered(COUNT)
     assert reader.stats().dropped_messages == 0
+
+
+def test_who_was_held_up_may_write_elsewhere(device, topic):
+    """As one or one by one, which changes: poll() forgets then that a queue was full."""
+    one = device(policy=BLOCK, messages=1).subscribe(f"{topic}/full")
+    reader = device().subscribe(f"{topic}/other")
+    writer = device(mode=os.O_RDWR | os.O_NONBLOCK)
+    full, other = (batch(f"{topic}/{name}", numbered(10)) for name in ("full", "other"))
+    writer.publish(f"{topic}/full")
+    ways = set()
+    for refusals in range(1, 40):
+        for _ in range(refusals):
+            with refused(errno.EAGAIN):
+                writer.write(full)
+        assert writer.poll() & select.POLLOUT == 0
+        write(writer, other)
+        assert writer.poll() & select.POLLOUT
+        got = reader.read()
+        assert payloads(got) == numbered(10)
+        ways.add(as_one(got))
+    assert ways == {True, False}
+    assert len(one.read()) == 1
 
 
 def test_ones_own(writer, topic):

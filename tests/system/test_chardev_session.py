@@ -474,6 +474,26 @@ def test_block_tells_a_writer_that_must_not_wait(device, topic):
     assert one.stats().dropped_messages == 0
 
 
+def test_block_and_retained(device, topic):
+    """What there is no room for is not retained either: it will be written once more."""
+    one = device(policy=BLOCK, messages=1).subscribe(topic)
+    writer = device(mode=os.O_RDWR | os.O_NONBLOCK)
+
+    def retained():
+        with device() as late:
+            return [m.payload for m in late.subscribe(topic).drain()]
+
+    writer.publish(topic, "1", flags=RETAIN)
+    with refused(errno.EAGAIN):
+        writer.publish(topic, "2", flags=RETAIN)
+    assert retained() == [b"1"]
+    assert [m.payload for m in one.read()] == [b"1"]
+    writer.publish(topic, "2", flags=RETAIN)
+    assert [m.payload for m in one.read()] == [b"2"]
+    assert retained() == [b"2"]
+    writer.publish(topic, "", flags=RETAIN)
+
+
 def test_a_signal_ends_a_publish_that_waits(device, topic):
     """Where it has not gone out; and who must not wait is told so."""
     one = device(policy=BLOCK, messages=1).subscribe(topic, qos=1)
