@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the system tests have, in a kernel that lets memory and copies fail (6.1-debug)."""
+"""What the system tests have, in a kernel that lets memory and copies fail (6.1-debug, 7.2)."""
 
 import os
 import sys

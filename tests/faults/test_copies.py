@@ -237,8 +237,10 @@ def test_publish_and_wait(device, topic, caller):
             if error.errno != errno.ENOLINK:
                 raise
 
-    walk_copies(Case("publish and wait", call, lambda _: reader.drain(),
-                     refused=lambda: reader.drain()), caller)
+    def came(_):
+        assert len(reader.drain()) == 1
+
+    walk_copies(Case("publish and wait", call, came, refused=lambda: reader.drain()), caller)
 
 
 def test_ring(topic, caller):

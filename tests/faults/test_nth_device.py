@@ -172,10 +172,20 @@ def test_retained(device, topic):
     out = device()
     keep = dev.record(topic, b"kept", flags=dev.RETAIN, qos=1)
     clear = dev.record(topic, b"", flags=dev.RETAIN)
-    walk(Case("retain", lambda: os.write(out.fd, keep), lambda _: out.write(clear)))
-    walk(Case("retain anew", lambda: os.write(out.fd, keep)))
-    walk(Case("clear", lambda: os.write(out.fd, clear), before=lambda: out.write(keep)))
-    out.write(clear)
+
+    def retained(*wanted):
+        with device() as late:
+            assert [m.payload for m in late.subscribe(topic).drain()] == list(wanted)
+
+    def undo(_):
+        retained(b"kept")
+        out.write(clear)
+
+    walk(Case("retain", lambda: os.write(out.fd, keep), undo))
+    out.write(keep)
+    walk(Case("retain anew", lambda: os.write(out.fd, keep), lambda _: retained(b"kept")))
+    walk(Case("clear", lambda: os.write(out.fd, clear), lambda _: retained(),
+              before=lambda: out.write(keep)))
 
 
 @pytest.mark.parametrize("size", PAYLOADS)
@@ -264,7 +274,10 @@ def test_fsync_and_waiting(device, topic):
                 raise
             return None
 
-    walk(Case("publish and wait", call))
+    def came(_):
+        assert len(reader.drain()) == 1
+
+    walk(Case("publish and wait", call, came, refused=lambda: reader.drain()))
     out.write(data)
     walk(Case("fsync", lambda: os.fsync(out.fd), before=lambda: out.write(data), least=0))
     assert reader.drain()

@@ -39,6 +39,8 @@ class Asker:
     def __init__(self, nl):
         self.nl = nl
         self.refused = 0
+        # of the last answer nothing is known
+        self.unsure = False
         # an answer that does not come is an error too
         nl.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("qq", 10, 0))
 
@@ -89,7 +91,9 @@ class Asker:
             if not done:
                 # asked for again, from the state that it was in
                 if done is None:
+                    self.unsure = True
                     undo()
+                    self.unsure = False
                 prepare()
                 self.nl.send(self.nl.family, now[0], flags)
                 self.nl.answer()
@@ -312,7 +316,7 @@ def test_publish(asker, device, topic, qos):
 
     def check():
         got = len(reader.drain())
-        assert got <= 1
+        assert got == 1 or got == 0 and (asker.unsure or not qos)
         check.got += got
 
     check.got = 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One in twenty allocations fails, or one in twenty copies, while messages flow.
+"""One in twenty allocations fails, of whole pages three in ten, or one in twenty copies, while messages
+flow.
 
 What was acknowledged at QoS 1 and 2 comes, in order, at QoS 2 once; a publisher who was refused
 says it again, and nobody has had it before. When the faults are over all is as it was.
