@@ -26,5 +26,6 @@ def repeated(log):
         elif found["completed"]:
             released.discard((found["completed"], found["complete"]))
         elif (found["to"], found["publish"]) in released:
+            released.remove((found["to"], found["publish"]))
             again[found["to"]][found["topic"]] += 1
     return again
