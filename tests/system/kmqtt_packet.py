@@ -31,7 +31,7 @@ PROPS = {0x01: 1, 0x02: 4, 0x03: "s", 0x08: "s", 0x09: "s", 0x0b: "v", 0x11: 4, 
 LISTS = (SUBSCRIPTION_ID, USER_PROPERTY)
 
 # Nobody waits so long but for what does not come.
-SECONDS = 8 if os.environ.get("KMQTT_TEST_BROKER") else 20
+SECONDS = 8 if os.environ.get("KMQTT_TEST_BROKER") else 60
 
 Packet = collections.namedtuple("Packet", "type flags body")
 Publish = collections.namedtuple("Publish", "topic payload qos retain dup packet_id props")

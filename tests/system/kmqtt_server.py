@@ -72,7 +72,7 @@ class Broker:
 
     def socket(self):
         """A new connection."""
-        return socket.create_connection((self.host, self.port), timeout=20)
+        return socket.create_connection((self.host, self.port), timeout=60)
 
     def raw(self, version=5):
         """A client that has said nothing yet."""

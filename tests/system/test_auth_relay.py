@@ -48,7 +48,7 @@ class Authenticator(Netlink):
 
     def asked(self, step):
         """The next question."""
-        got = self.next("auth-request", 20)
+        got = self.next("auth-request", 60)
         assert got and got["step"] == STEPS[step], got
         return got
 

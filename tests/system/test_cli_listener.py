@@ -49,7 +49,7 @@ def matches(shown):
 def connect(cli, host="127.0.0.1", port=1883, **more):
     """A client that was let in."""
     with cli.inside():
-        sock = socket.create_connection((host, port), timeout=20)
+        sock = socket.create_connection((host, port), timeout=60)
     return Client(sock).connect(**more)
 
 
@@ -163,7 +163,7 @@ def test_attach_a_connected_socket(cli):
     with ours:
         number = ours.fileno()
         cli.run("listener", "attach", "handed", "fd", number, pass_fds=[number])
-    theirs.settimeout(20)
+    theirs.settimeout(60)
     client = Client(theirs).connect()
     assert listener(cli, "handed")["connections"] == 1
     client.disconnect()
@@ -175,7 +175,7 @@ def test_attach_early_data(cli, tmp_path):
     cli.run("listener", "add", "none", "name", "handed", "anonymous", "on")
     with cli.inside():
         ours, theirs = socket.socketpair()
-    theirs.settimeout(20)
+    theirs.settimeout(60)
     client = Client(theirs, 4)
     (tmp_path / "early").write_bytes(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01x")
     with ours:

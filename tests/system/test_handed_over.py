@@ -74,7 +74,7 @@ class Gate:
             with inside(FAR):
                 listening = socket.create_server(("10.78.0.2", 0))
             with inside(GATE):
-                ours = socket.create_connection(listening.getsockname(), timeout=20)
+                ours = socket.create_connection(listening.getsockname(), timeout=60)
             theirs, _ = listening.accept()
             listening.close()
             ours.setblocking(True)
@@ -305,7 +305,7 @@ def test_uplink_cannot_start(gate):
         nl.do("session-del", name="uplink.up")
         nl.do("uplink-set", name="up", fd=ours.fileno())
     ours.close()
-    theirs.settimeout(20)
+    theirs.settimeout(60)
     assert theirs.recv(1) == b""
 
 
@@ -343,7 +343,7 @@ def test_descriptors_are_dropped(gate):
     peer.sock.sendmsg([publish_packet("in/a", b"x", 1, 3)], descriptor(mine))
     mine.close()
     assert peer.acked(PUBACK)[0] == 3
-    other.settimeout(20)
+    other.settimeout(60)
     assert other.recv(1) == b""
     other.close()
 
@@ -408,7 +408,7 @@ def in_full_use(space):
         if not nl.dump("listener-get"):
             nl.do("listener-new", name="all", ipv4=0, port=1883, anonymous=1)
         device.subscribe("a/#")
-        sock = socket.create_connection(("127.0.0.1", 1883), timeout=20)
+        sock = socket.create_connection(("127.0.0.1", 1883), timeout=60)
         with Client(sock).connect(will=Will("a/will", b"gone")) as client:
             client.publish("a/b", b"x", qos=1, packet_id=1)
             client.acked(PUBACK, 1)
@@ -446,7 +446,7 @@ def test_others_end_while_one_waits(gate):
         slow.let_go()
         sender.join()
     # it had been taken over, then, and its work waited all the while
-    theirs.settimeout(20)
+    theirs.settimeout(60)
     sent = b""
     while b"MQTT" not in sent:
         more = theirs.recv(1 << 16)

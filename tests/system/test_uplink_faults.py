@@ -401,7 +401,7 @@ def test_window_of_all_packet_ids(fake, device, topic):
             except TimeoutError:
                 return up.show()["inflight_messages"] > 65000
             finally:
-                peer.sock.settimeout(20)
+                peer.sock.settimeout(60)
         wait_for(idle, seconds=120, text="a full window")
         up.topic(f"{topic}/i", IN)
         assert set(peer.subscribed()) == {f"{topic}/i"}

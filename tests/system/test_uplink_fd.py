@@ -86,7 +86,7 @@ def test_one_that_waits_goes_with_down():
         up.set(fd=more.fileno())
         up.set(admin_up=0)
         more.close()
-        far.settimeout(20)
+        far.settimeout(60)
         assert far.recv(100) == b""
         up.wait(DOWN)
     ours.close()
@@ -124,7 +124,7 @@ def test_then_the_servers_again():
         fake.sock.settimeout(0.5)
         with pytest.raises(TimeoutError):
             fake.accept()
-        fake.sock.settimeout(20)
+        fake.sock.settimeout(60)
         up.set(admin_up=1)
         fake.accept().handshake()
         assert up.wait(UP)["handed_over"] == 0
