@@ -19,13 +19,17 @@ make-it-fail: what a marked task asks for fails by chance, or its Nth copy does 
 import contextlib
 import ctypes
 import errno
+import glob
 import os
+import re
 import subprocess
 import threading
 
+import kmqtt_dev
 from kmqtt_packet import PINGREQ, SECONDS, packet, wait_for
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
 DEBUGFS = "/sys/kernel/debug"
 KINDS = "failslab", "fail_page_alloc", "fail_usercopy"
 # What may become of a system call for which there is no memory, or no page behind an address.
@@ -37,6 +41,29 @@ MANY = 1 << 30
 # System calls by their numbers on x86-64.
 READ, WRITE, IOCTL = 0, 1, 16
 TOTALS = "sessions", "subscriptions", "retained_messages", "retained_bytes", "memory"
+
+
+def found(pattern, *paths):
+    """What a pattern finds in files of the repository."""
+    out = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            out += re.findall(pattern, file.read(), re.M | re.S)
+    assert out, f"{pattern} is nowhere in {paths}"
+    return out
+
+
+def ioctls():
+    """The numbers of all ioctls of uapi/kmqtt.h, as kmqtt_dev has them, with their names."""
+    names = found(r"^#define KMQTT_(IOC_\w+)\s+_IO", os.path.join(TOP, "uapi", "kmqtt.h"))
+    return {getattr(kmqtt_dev, name): name for name in names}
+
+
+def file_operations():
+    """Of all files that the module has: the members that are set."""
+    return {member for body in found(r"struct file_operations \w+ = {(.*?)^};",
+                                     *glob.glob(os.path.join(TOP, "kmod", "port", "*.c")))
+            for member in re.findall(r"^\s*\.(\w+) =", body, re.M)}
 
 
 def put(path, value):
@@ -129,18 +156,24 @@ class Attentive:
             raise
 
 
+class TooFew(AssertionError):
+    """A walk has not met what it is for."""
+
+
 class Case:
     """A system call, what it needs before and what undoes it, or checks what it gave.
 
     @refused: called after an error, before it is done once more
     @may: further errors that it may give
     @least: how often it must have failed, for the walk to have met anything
+    @never: it does without what it does not get, and must not fail at all
     """
 
     def __init__(self, name, call, undo=lambda _: None, before=lambda: None, *,
-                 refused=lambda: None, may=(), least=1):
+                 refused=lambda: None, may=(), least=1, never=False):
         self.name, self.call, self.undo, self.before = name, call, undo, before
-        self.refused, self.may, self.least = refused, ERRORS | set(may), least
+        self.refused, self.may = refused, set() if never else ERRORS | set(may)
+        self.least = 0 if never else least
 
 
 def walk_by(case, attempt, may, what):
@@ -162,7 +195,8 @@ def walk_by(case, attempt, may, what):
             break
     else:
         raise AssertionError(f"{case.name} does not end")
-    assert failed >= case.least, f"{case.name}: failed {failed} times"
+    if failed < case.least:
+        raise TooFew(f"{case.name}: failed {failed} times")
     print(f"{case.name}: {number - 1} {what}, {failed} errors")
     return failed
 
@@ -170,7 +204,27 @@ def walk_by(case, attempt, may, what):
 def walk(case):
     """The Nth allocation or copy of the calling task fails."""
     with Nth() as nth:
-        return walk_by(case, lambda number: nth.call(number, case.call), case.may, "steps")
+        def attempt(number):
+            return nth.call(number, case.call)
+
+        try:
+            return walk_by(case, attempt, case.may, "steps")
+        except TooFew:
+            # a page of the interpreter's was in the way of the only one there is: not twice
+            return walk_by(case, attempt, case.may, "steps")
+
+
+def fewest_steps(call, before=lambda: None):
+    """
+    How many steps a call has of its own that succeeds: some of a walk are the interpreter's, which
+    may ask for pages in between, but not each time.
+    """
+    counts = []
+    with Nth() as nth:
+        for _ in range(10):
+            before()
+            counts.append(nth.count(call))
+    return min(counts)
 
 
 class Chance:
@@ -304,4 +358,4 @@ def walk_copies(case, caller):
                 result = error
             return result, chance.happened() and not caller.late.value
 
-    return walk_by(case, attempt, {errno.EFAULT}, "copies")
+    return walk_by(case, attempt, case.may & {errno.EFAULT}, "copies")

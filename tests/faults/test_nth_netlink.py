@@ -19,8 +19,6 @@ from kmqtt_pairs import PAIRS
 
 LOCALHOST = 0x7f000001
 PORT = 18831
-# Commands that nobody sends.
-TOLD = {"message", "event", "auth-request"}
 # A socket that cannot be made is one file too many for the kernel, and a port for which it has no
 # memory is one that somebody has.
 NO_MEMORY = errno.ENOMEM, errno.ENOBUFS, errno.ENFILE, errno.EADDRINUSE
@@ -77,7 +75,7 @@ class Asker:
 
     def walk(self, name, attrs=None, undo=None, *, before=lambda: None, dump=False):
         """@attrs: of the command, or a function to them; @undo, @before: functions"""
-        WALKED.add(name)
+        WALKED.add((name, "dump" if dump else "do"))
         flags = NLM_F_DUMP if dump else NLM_F_ACK
         undo = undo or (lambda: None)
         now = [b""]
@@ -100,9 +98,10 @@ class Asker:
             undo()
 
         self.refused = 0
-        failed = walk(Case(name, lambda: self.nl.send(self.nl.family, now[0], flags), answered,
-                           prepare, least=0))
-        assert failed + self.refused, f"{name} has never failed"
+        # send() asks for memory itself: that fails at least. A command that takes nothing, as
+        # acl-flush, may be refused by no answer.
+        walk(Case(name, lambda: self.nl.send(self.nl.family, now[0], flags), answered, prepare))
+        print(f"{name}: {self.refused} refused")
 
 
 @pytest.fixture
@@ -338,6 +337,7 @@ def test_subscribe(asker, nl, topic):
 def test_first_subscription_of_a_socket(topic):
     """The socket becomes a session with it."""
     made = []
+    refused = []
 
     def again():
         while made:
@@ -349,12 +349,15 @@ def test_first_subscription_of_a_socket(topic):
         one.send(one.family, Asker(one).request("subscribe", {"filter": topic}), NLM_F_ACK)
 
     def answered(_):
-        with contextlib.suppress(OSError):
+        try:
             made[-1].answer()
+        except OSError as error:
+            refused.append(error)
         quietly(made[-1], "subscribe", filter=topic)
         assert made[-1].do("session-get")["subscriptions"] == 1
 
-    walk(Case("first subscribe", subscribe, answered, again, least=0))
+    walk(Case("first subscribe", subscribe, answered, again))
+    assert refused, "it has never failed"
     made.pop().close()
 
 
@@ -389,4 +392,4 @@ def test_authenticator(nl, ident):
 
 
 def test_every_command_was_walked():
-    assert WALKED == set(SPEC_KMQTT.ops) - TOLD
+    assert WALKED == {(name, kind) for name, kinds in SPEC_KMQTT.op_kinds.items() for kind in kinds}

@@ -54,6 +54,7 @@ class Spec:
         self.sets = {}
         self.ops = {}
         self.op_set = {}
+        self.op_kinds = {}
         self.values = {}
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -69,6 +70,8 @@ class Spec:
             name = re.search(r"(?m)^      name: (.*)$", block)[1]
             self.ops[name] = number
             self.op_set[name] = re.search(r"(?m)^      attribute-set: (.*)$", block)[1]
+            # how it can be asked for; what is only told has none
+            self.op_kinds[name] = re.findall(r"(?m)^      (do|dump):", block)
         self.op_names = {number: name for name, number in self.ops.items()}
 
     def define(self, block):
