@@ -3,11 +3,13 @@
 
     judge(first_byte, body, version) -> GOOD, BAD, END (the client's good-bye) or EITHER
 
-A client that is connected, and has announced nothing: session expiry 0, no authentication method.
+A client that is connected, and has announced nothing: session expiry 0, no authentication method
+unless one is given. With `aliases`, a dictionary that judge() fills, topic aliases may be used
+that were set before.
 """
 
 from kmqtt_packet import (
-    CONNECT, DISCONNECT, PINGREQ, PROPS, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBSCRIBE,
+    AUTH, CONNECT, DISCONNECT, PINGREQ, PROPS, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBSCRIBE,
     UNSUBSCRIBE)
 
 GOOD, BAD, END, EITHER = "good", "bad", "end", "either"
@@ -21,6 +23,7 @@ IN_ACK = {0x1f, USER}
 IN_SUBSCRIBE = {0x0b, USER}
 IN_UNSUBSCRIBE = {USER}
 IN_DISCONNECT = {0x11, 0x1f, USER}
+IN_AUTH = {0x15, 0x16, 0x1f, USER}
 
 REASONS = {
     PUBACK: {0, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}, PUBREL: {0, 0x92},
@@ -124,8 +127,8 @@ def topic_filter(text):
         need("#" not in level or (level == "#" and i == len(levels) - 1))
 
 
-def connect(first, body):
-    """A CONNECT as the first packet."""
+def connect(first, body, methods=False):
+    """A CONNECT as the first packet; is there somebody who knows every authentication method?"""
     try:
         need(first == CONNECT << 4)
         r = Body(body, 0)
@@ -142,7 +145,8 @@ def connect(first, body):
         need(flags & 4 or not flags & 0x38)
         need(version == 5 or flags & 0xc0 != 0x40)
         props = r.props(IN_CONNECT)
-        need(0x15 not in props and 0x16 not in props)
+        need(methods or 0x15 not in props)
+        need(0x15 in props or 0x16 not in props)
         need(r.string() or version == 5 or flags & 2)
         if flags & 4:
             r.props(IN_WILL)
@@ -158,7 +162,7 @@ def connect(first, body):
     return GOOD
 
 
-def publish(flags, r):
+def publish(flags, r, aliases):
     qos = flags >> 1 & 3
     need(qos < 3)
     if not qos and flags & 8:
@@ -167,9 +171,10 @@ def publish(flags, r):
     topic = r.string()
     if qos:
         r.packet_id()
-    props = r.props(IN_PUBLISH)
-    need(topic or 0x23 not in props)    # none has been set
-    topic_name(topic)
+    alias = r.props(IN_PUBLISH).get(0x23)
+    topic_name(topic or (aliases or {}).get(alias))
+    if alias and aliases is not None:
+        aliases[alias] = topic or aliases[alias]
     return GOOD
 
 
@@ -224,12 +229,21 @@ def disconnect(r):
     return result
 
 
-def judge(first, body, version):
+def auth(r, method):
+    """Only who has come with a method may begin again, with the same."""
+    need(r.version == 5 and method is not None and r.data)
+    need(r.number(1) == 0x19)
+    need(r.data and r.props(IN_AUTH).get(0x15) == method)
+    r.end()
+    return GOOD
+
+
+def judge(first, body, version, method=None, aliases=None):
     """A packet after CONNECT."""
     kind, flags, r = first >> 4, first & 15, Body(body, version)
     try:
         if kind == PUBLISH:
-            return publish(flags, r)
+            return publish(flags, r, aliases)
         right = 2 if kind in (PUBREL, SUBSCRIBE, UNSUBSCRIBE) else 0
         # 3.1 has DUP on all that has an answer
         need(flags == right or (version == 3 and right and flags == right | 8))
@@ -241,6 +255,8 @@ def judge(first, body, version):
             return unsubscribe(r)
         if kind == DISCONNECT:
             return disconnect(r)
+        if kind == AUTH:
+            return auth(r, method)
         need(kind == PINGREQ)
         r.end()
     except Bad:

@@ -7,14 +7,12 @@ import socket
 
 import pytest
 
+from kmqtt_auth import STEPS, VERDICTS, Authenticator
 from kmqtt_client import connect_packet
-from kmqtt_nl import SPEC_KMQTT, Netlink
 from kmqtt_packet import (
     ASSIGNED_CLIENT_ID, AUTH, AUTH_DATA, AUTH_METHOD, DISCONNECT, MAXIMUM_PACKET_SIZE, PUBLISH,
     Reader, encode_props, packet, publish_packet)
 
-STEPS = SPEC_KMQTT.values["auth-step"]
-VERDICTS = SPEC_KMQTT.values["auth-verdict"]
 CONTINUE, AGAIN = 0x18, 0x19
 SECURED = pytest.mark.broker(anonymous=False, acl="user tester\ntopic readwrite open/#\n")
 
@@ -41,19 +39,6 @@ def authed(client):
     reason, props = r.number(1), r.props()
     assert not r.data and props.keys() <= {AUTH_METHOD, AUTH_DATA}
     return reason, props[AUTH_METHOD].decode(), props.get(AUTH_DATA)
-
-
-class Authenticator(Netlink):
-    """The socket that answers."""
-
-    def asked(self, step):
-        """The next question."""
-        got = self.next("auth-request", 60)
-        assert got and got["step"] == STEPS[step], got
-        return got
-
-    def reply(self, question, verdict, **more):
-        self.do("auth-reply", id=question["id"], verdict=VERDICTS[verdict], **more)
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ is the end of the connection, with a reason code where there is one.
 
 import pytest
 
+from kmqtt_auth import Porter
 from kmqtt_client import Will, connect_packet, subscribe_packet, unsubscribe_packet
 from kmqtt_judge import BAD, EITHER, END, GOOD, connect, judge
 from kmqtt_packet import (
-    CONTENT_TYPE, CORRELATION_DATA, DISCONNECT, MAXIMUM_PACKET_SIZE, MESSAGE_EXPIRY,
-    PAYLOAD_FORMAT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBREC, PUBREL, REASON_STRING,
-    RECEIVE_MAXIMUM, RESPONSE_TOPIC, SESSION_EXPIRY, SUBSCRIPTION_ID, TOPIC_ALIAS, USER_PROPERTY,
-    WILL_DELAY, encode_props, packet, publish_packet)
+    AUTH, AUTH_DATA, AUTH_METHOD, CONTENT_TYPE, CORRELATION_DATA, DISCONNECT, MAXIMUM_PACKET_SIZE,
+    MESSAGE_EXPIRY, PAYLOAD_FORMAT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBREC, PUBREL,
+    REASON_STRING, RECEIVE_MAXIMUM, RESPONSE_TOPIC, SESSION_EXPIRY, SUBSCRIPTION_ID, TOPIC_ALIAS,
+    USER_PROPERTY, WILL_DELAY, encode_props, packet, publish_packet)
 from kmqtt_watch import Watch
 
 # What a server may say: the codes for what is wrong with a packet.
@@ -28,6 +29,7 @@ def good(version):
                CORRELATION_DATA: b"\0", TOPIC_ALIAS: 3}
     why = b"\x10" + encode_props({REASON_STRING: "w"} | USER) if five else b""
     found = b"\x92" + encode_props({REASON_STRING: "w"}) if five else b""
+    again = b"\x19" + encode_props({AUTH_METHOD: "m", AUTH_DATA: b"d", REASON_STRING: "w"} | USER)
     bye = b"\x04" + encode_props({SESSION_EXPIRY: 0, REASON_STRING: "w"}) if five else b""
     return {
         "PUBLISH 0": publish_packet("to/\u00e4", b"xy", props=message, version=version),
@@ -38,7 +40,8 @@ def good(version):
         "SUBSCRIBE": subscribe_packet([("a/+", 1), ("$share/g/t/#", 2)], 257, version=version,
                                       props={SUBSCRIPTION_ID: 200} | USER),
         "UNSUBSCRIBE": unsubscribe_packet(["a/+", "#"], 257, version=version, props=USER),
-        "PINGREQ": packet(PINGREQ), "DISCONNECT": packet(DISCONNECT, bye)}
+        "PINGREQ": packet(PINGREQ), "DISCONNECT": packet(DISCONNECT, bye),
+        "AUTH": packet(AUTH, again)}
 
 
 def mutations(data):
@@ -59,13 +62,13 @@ def whole(first, body):
     return packet(first >> 4, body, first & 15)
 
 
-def outcome(one, pings):
+def outcome(one, answers):
     """What came of a packet with a PINGREQ behind it: GOOD, END, or BAD."""
     said = None
     try:
-        while pings:
+        while answers:
             got = one.packet()
-            pings -= got.type == PINGRESP
+            answers -= got.type in (PINGRESP, AUTH)
             if got.type == DISCONNECT:
                 assert one.version == 5, "a DISCONNECT before MQTT 5.0"
                 said = got.body[0]
@@ -83,16 +86,19 @@ def outcome(one, pings):
 def test_packets(broker, what, version):
     """One after the other; a new connection only if the last one has ended."""
     one, tried = None, {GOOD: 0, BAD: 0, END: 0, EITHER: 0}
-    with Watch(broker) as watch:
+    method = "m" if what == "AUTH" and version == 5 else None
+    props = {AUTH_METHOD: method} if method else None
+    with Watch(broker) as watch, Porter(broker):
         for first, body in mutations(good(version)[what]):
-            verdict = judge(first, body, version)
-            one = one or broker.connect(version=version)
+            verdict = judge(first, body, version, method)
+            one = one or broker.connect(version=version, props=props)
             one.send(whole(first, body))
             try:
                 one.send(packet(PINGREQ))
             except ConnectionError:
                 pass
-            got = outcome(one, 2 if first == PINGREQ << 4 and verdict == GOOD else 1)
+            answered = first >> 4 in (PINGREQ, AUTH) and verdict == GOOD
+            got = outcome(one, 1 + answered)
             if verdict == END and version < 5:
                 verdict = BAD   # both are an end without a word
             assert verdict in (got, EITHER), f"{first:#x} {body.hex()}: {got}, not {verdict}"

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The program that does enhanced authentication (MQTT 5.0, 4.12): a socket of netlink."""
+
+import errno
+import threading
+
+from kmqtt_nl import SPEC_KMQTT, Netlink
+
+STEPS = SPEC_KMQTT.values["auth-step"]
+VERDICTS = SPEC_KMQTT.values["auth-verdict"]
+
+
+class Authenticator(Netlink):
+    """The socket that answers."""
+
+    def asked(self, step):
+        """The next question."""
+        got = self.next("auth-request", 60)
+        assert got and got["step"] == STEPS[step], got
+        return got
+
+    def reply(self, question, verdict, **more):
+        self.do("auth-reply", id=question["id"], verdict=VERDICTS[verdict], **more)
+
+
+class Porter:
+    """Lets everybody in, while it is there; @twice: who has answered one more question."""
+
+    def __init__(self, broker, twice=False):
+        self.twice = twice
+        with broker.inside():
+            self.socket = Authenticator()
+        self.socket.do("auth-register")
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.over.is_set():
+            question = self.socket.next("auth-request", 0.1)
+            if question and question["step"] != STEPS["end"]:
+                more = self.twice and question["step"] == STEPS["start"]
+                try:
+                    self.socket.reply(question, "continue" if more else "success")
+                except OSError as error:
+                    # the client has gone meanwhile
+                    assert error.errno == errno.ENOENT
+
+    def close(self):
+        self.over.set()
+        self.thread.join()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.close()
