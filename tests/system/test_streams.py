@@ -3,9 +3,9 @@
 
 streams/ has what was recorded, kmqtt_streams.py what has to come of it: each whole packet is acted
 on, one that was cut is not, and whoever is broken off disturbs nobody and leaves nothing behind.
-KMQTT_FUZZ_ROUNDS is how often each is damaged: more than 20, and each position is cut with pieces
+KMQTT_STREAM_ROUNDS is how often each is damaged: more than 20, and each position is cut with pieces
 of all sizes, not in turn, and the seed is any; fewer, for slow machines, and positions are left
-out. KMQTT_FUZZ_SEED repeats what a failure tells.
+out. KMQTT_STREAM_SEED repeats what a failure tells.
 """
 
 import contextlib
@@ -33,10 +33,10 @@ from kmqtt_uplink import BOTH, UP, WAIT_FD, Uplink, receive
 from kmqtt_watch import Watch
 
 DEFAULT = 20
-ROUNDS = int(os.environ.get("KMQTT_FUZZ_ROUNDS") or DEFAULT)
+ROUNDS = int(os.environ.get("KMQTT_STREAM_ROUNDS") or DEFAULT)
 # What make check does is the same each time; who asks for more looks further.
 ANY = time.time_ns() % 1000000 if ROUNDS > DEFAULT else 1
-SEED = int(os.environ.get("KMQTT_FUZZ_SEED") or ANY)
+SEED = int(os.environ.get("KMQTT_STREAM_SEED") or ANY)
 NUMBERS = itertools.count(1)
 # Bytes at a time; 0: all.
 PIECES = 0, 1, 7
@@ -212,7 +212,7 @@ def test_clients_cut(listener, name):
             want = listener.send(record.said[CLIENT][:at], record, pieces, at // 3 & 1)
         except (AssertionError, TimeoutError, EOFError, ConnectionError) as error:
             raise AssertionError(
-                f"KMQTT_FUZZ_SEED={SEED}, cut at {at}, {pieces} bytes at a time") from error
+                f"KMQTT_STREAM_SEED={SEED}, cut at {at}, {pieces} bytes at a time") from error
         assert want.sure and want.end in (None, END)
         seen = max(seen, len(want.answers))
     assert seen > 1
@@ -231,7 +231,7 @@ def test_clients_damaged(listener, name):
         try:
             want = listener.send(data, record, rng.choice(PIECES), rng.randrange(2))
         except (AssertionError, TimeoutError, EOFError, ConnectionError) as error:
-            raise AssertionError(f"KMQTT_FUZZ_SEED={SEED}, round {round_}: {data.hex()}") from error
+            raise AssertionError(f"KMQTT_STREAM_SEED={SEED}, round {round_}: {data.hex()}") from error
         sure += want.sure
     assert sure or ROUNDS < DEFAULT
     listener.nothing_left()
@@ -348,7 +348,7 @@ def test_brokers_cut(device, topic, nl, name):
                 want = one.send(record.said[SERVER][:at], record, pieces, peer)
             except (AssertionError, TimeoutError, EOFError, ConnectionError) as error:
                 raise AssertionError(
-                    f"KMQTT_FUZZ_SEED={SEED}, cut at {at}, {pieces} bytes at a time") from error
+                    f"KMQTT_STREAM_SEED={SEED}, cut at {at}, {pieces} bytes at a time") from error
             assert want.sure
             bad += want.end == BAD
     assert nl.do("stats-get")["malformed"] == before + bad
@@ -370,4 +370,4 @@ def test_brokers_damaged(device, topic, name):
                 one.send(data, record, pieces, peer, busy=True)
             except (AssertionError, TimeoutError, EOFError, ConnectionError) as error:
                 raise AssertionError(
-                    f"KMQTT_FUZZ_SEED={SEED}, round {round_}: {data.hex()}") from error
+                    f"KMQTT_STREAM_SEED={SEED}, round {round_}: {data.hex()}") from error
