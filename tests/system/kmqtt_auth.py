@@ -32,24 +32,35 @@ class Porter:
             self.socket = Authenticator()
         self.socket.do("auth-register")
         self.over = threading.Event()
+        # Of the thread, for who waits for it.
+        self.error = None
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
     def run(self):
-        while not self.over.is_set():
-            question = self.socket.next("auth-request", 0.1)
-            if question and question["step"] != STEPS["end"]:
-                more = self.twice and question["step"] == STEPS["start"]
-                try:
-                    self.socket.reply(question, "continue" if more else "success")
-                except OSError as error:
-                    # the client has gone meanwhile
-                    assert error.errno == errno.ENOENT
+        try:
+            while not self.over.is_set():
+                question = self.socket.next("auth-request", 0.1)
+                if question and question["step"] != STEPS["end"]:
+                    self.answer(question)
+        except OSError as error:
+            self.error = error
+
+    def answer(self, question):
+        more = self.twice and question["step"] == STEPS["start"]
+        try:
+            self.socket.reply(question, "continue" if more else "success")
+        except OSError as error:
+            # the client may have gone meanwhile
+            if error.errno != errno.ENOENT:
+                raise
 
     def close(self):
         self.over.set()
         self.thread.join()
         self.socket.close()
+        if self.error:
+            raise self.error
 
     def __enter__(self):
         return self

@@ -4,8 +4,7 @@
     judge(first_byte, body, version) -> GOOD, BAD, END (the client's good-bye) or EITHER
 
 A client that is connected, and has announced nothing: session expiry 0, no authentication method
-unless one is given. With `aliases`, a dictionary that judge() fills, topic aliases may be used
-that were set before.
+unless one is given. The topic aliases in `aliases`, if there are any, have been set before.
 """
 
 from kmqtt_packet import (
@@ -172,9 +171,8 @@ def publish(flags, r, aliases):
     if qos:
         r.packet_id()
     alias = r.props(IN_PUBLISH).get(0x23)
-    topic_name(topic or (aliases or {}).get(alias))
-    if alias and aliases is not None:
-        aliases[alias] = topic or aliases[alias]
+    need(topic or alias in aliases)
+    topic_name(topic or "set before")
     return GOOD
 
 
@@ -238,7 +236,7 @@ def auth(r, method):
     return GOOD
 
 
-def judge(first, body, version, method=None, aliases=None):
+def judge(first, body, version, method=None, aliases=()):
     """A packet after CONNECT."""
     kind, flags, r = first >> 4, first & 15, Body(body, version)
     try:

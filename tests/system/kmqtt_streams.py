@@ -17,7 +17,7 @@ import os
 
 from kmqtt_judge import BAD, EITHER, END, GOOD, connect, judge
 from kmqtt_packet import (
-    AUTH, AUTH_METHOD, CONNACK, DISCONNECT, MAXIMUM_PACKET_SIZE, PINGREQ, PINGRESP,
+    AUTH, AUTH_METHOD, CONNACK, CONNECT, DISCONNECT, MAXIMUM_PACKET_SIZE, PINGREQ, PINGRESP,
     PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SESSION_EXPIRY, SUBACK, SUBSCRIBE, TOPIC_ALIAS,
     UNSUBACK, UNSUBSCRIBE, WILL_DELAY, Reader, parse_connect)
 
@@ -98,7 +98,7 @@ class Outcome:
         self.right = True
         # Where the packet begins.
         self.at = done = 0
-        whole, _ = packets(data)
+        whole, left = packets(data)
         for one in whole:
             self.at, done = done, done + len(one)
             self.right = record.said[way].startswith(data[:done])
@@ -107,7 +107,7 @@ class Outcome:
                 return
         # its head may be enough to refuse a packet
         self.right = record.said[way].startswith(data)
-        self.sure = self.right
+        self.sure = self.right or not left
 
     def take(self, first, body):
         raise NotImplementedError
@@ -150,14 +150,15 @@ class FromClient(Outcome):
         self.ids = set()
         # To what an end may come first.
         self.open = set()
+        # By packet identifier of a SUBSCRIBE: its filters' QoS.
+        self.granted = {}
         super().__init__(data, record, CLIENT)
 
     def take(self, first, body):
         if not self.hello:
             verdict = connect(first, body, methods=True)
         elif self.live:
-            verdict = judge(first, body, self.version, self.method,
-                            {number: name.decode() for number, name in self.aliases.items()})
+            verdict = judge(first, body, self.version, self.method, self.aliases)
         else:
             verdict = self.before(first)
         if verdict == EITHER and self.right:
@@ -183,6 +184,12 @@ class FromClient(Outcome):
         if first == AUTH << 4:
             return EITHER
         return END if first == DISCONNECT << 4 and self.right else BAD
+
+    def is_kept(self):
+        """Does the session outlive the connection?"""
+        if self.version == 5:
+            return bool(self.hello.props.get(SESSION_EXPIRY))
+        return not self.hello.clean
 
     def connect(self, body):
         self.hello = parse_connect(body)
@@ -217,7 +224,9 @@ class FromClient(Outcome):
             self.answers.append((answer, number))
             self.subscribed |= kind == SUBSCRIBE
             if kind == SUBSCRIBE and self.right:
-                self.filters += self.subscribe(body)
+                asked = dict(self.subscribe(body))
+                self.filters += asked
+                self.granted[number] = list(asked.values())
             self.ids.discard(number if kind == PUBREL else None)
         else:
             # of a message that has been sent, perhaps, with another QoS
@@ -226,17 +235,18 @@ class FromClient(Outcome):
                 self.waits.append((self.at, PUBREL if kind == PUBCOMP else PUBLISH, number))
 
     def subscribe(self, body):
-        """The filters of a SUBSCRIBE, as what topics begin with: all end with # or have nothing."""
+        """Of a SUBSCRIBE what topics begin with, as filters end with # or have nothing, and QoS."""
         r = Reader(body[2:])
         if self.version == 5:
             r.props()
         while r.data:
-            yield r.string().decode().rstrip("#")
-            r.number(1)
+            yield r.string().decode().rstrip("#"), r.number(1) & 3
 
 
 class FromServer(Outcome):
-    """To an uplink that has subscribed once, in one packet; only what was recorded is sure.
+    """To an uplink that has subscribed once, in one packet.
+
+    What was recorded is sure, and what no server may say.
 
     Nor is an acknowledgement, if it is @busy: a message of this number may have another QoS.
     """
@@ -250,8 +260,11 @@ class FromServer(Outcome):
 
     def take(self, first, body):
         kind, number = first >> 4, int.from_bytes(body[:2], "big")
-        if not self.right or (self.busy and kind in (PUBACK, PUBREC, PUBCOMP)):
+        if self.busy and kind in (PUBACK, PUBREC, PUBCOMP):
             self.sure = False
+        elif not self.right:
+            self.end = BAD if self.is_wrong(first, kind) else None
+            self.sure = bool(self.end)
         elif not self.connected:
             self.connected = kind == CONNACK
             self.end = None if self.connected else BAD
@@ -271,6 +284,15 @@ class FromServer(Outcome):
             self.end = END
         elif kind in (AUTH, UNSUBACK):
             self.end = BAD
+
+    def is_wrong(self, first, kind):
+        """What no server may say to this client, whatever has been said before."""
+        if kind == PUBLISH or not self.connected:
+            return first & 6 == 6 if self.connected else kind != CONNACK
+        flags = 2 if kind == PUBREL else 0
+        # 3.1 has flags that are not looked at
+        return (kind in (0, CONNECT, CONNACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, AUTH)
+                or self.version > 3 and first & 15 != flags)
 
 
 def in_pieces(sock, data, size):
