@@ -3,6 +3,7 @@
 #include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/kmemleak.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/percpu_counter.h>
@@ -10,6 +11,7 @@
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "core/broker.h"
@@ -46,6 +48,23 @@ static struct percpu_counter kmqtt_guests_memory;
 static struct kmqtt_stock kmqtt_msg_stock;
 static struct kmem_cache *kmqtt_run_short_cache;
 static struct kmem_cache *kmqtt_run_long_cache;
+/* of vmalloc(), and the last reference was dropped */
+static LLIST_HEAD(kmqtt_msg_dropped);
+
+/*
+ * vfree() may sleep, and the last reference is often dropped under RCU. A worker does it,
+ * and whoever needs as much again: so what waits here is never more than what was in use.
+ * kvfree_rcu() lets hundreds wait for seconds, whatever their size.
+ */
+static void kmqtt_msg_free_dropped(struct work_struct *unused)
+{
+	struct kmqtt_msg *msg, *next;
+
+	llist_for_each_entry_safe(msg, next, llist_del_all(&kmqtt_msg_dropped), dropped)
+		vfree(msg);
+}
+
+static DECLARE_WORK(kmqtt_msg_free_work, kmqtt_msg_free_dropped);
 
 static void kmqtt_msg_construct(void *p)
 {
@@ -81,6 +100,7 @@ int kmqtt_message_init(void)
 
 void kmqtt_message_exit(void)
 {
+	flush_work(&kmqtt_msg_free_work);
 	kmem_cache_destroy(kmqtt_run_long_cache);
 	kmem_cache_destroy(kmqtt_run_short_cache);
 	kmqtt_stock_exit(&kmqtt_msg_stock);
@@ -142,17 +162,19 @@ static struct kmqtt_msg *kmqtt_msg_new_paged(u32 size, gfp_t gfp)
 
 	if (size <= KMQTT_MSG_TOGETHER)
 		p = alloc_pages_exact(size, gfp | __GFP_NORETRY | __GFP_NOWARN);
-	if (!p)
+	if (!p) {
+		kmqtt_msg_free_dropped(NULL);
 		return __vmalloc(size, gfp | __GFP_NOWARN);
+	}
 	kmemleak_alloc(p, size, 1, gfp);
 	return p;
 }
 
-/* vfree() may sleep, and the last reference is often dropped under RCU */
 static void kmqtt_msg_free_paged(struct kmqtt_msg *msg)
 {
 	if (is_vmalloc_addr(msg)) {
-		kvfree_rcu(msg, rcu);
+		if (llist_add(&msg->dropped, &kmqtt_msg_dropped))
+			schedule_work(&kmqtt_msg_free_work);
 		return;
 	}
 	kmemleak_free(msg);

@@ -20,8 +20,8 @@
 #ifndef KMQTT_CORE_MESSAGE_H
 #define KMQTT_CORE_MESSAGE_H
 
+#include <linux/llist.h>
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 
@@ -49,7 +49,7 @@ struct kmqtt_tracker;
  * @tracker:	told when uplinks have acknowledged it, or NULL (tracker.h)
  * @time_ns:	CLOCK_REALTIME in ns when it entered the switch
  * @expires:	ns of CLOCK_BOOTTIME at which it expires; 0: never (MQTT 5.0, 3.3.2.3.3)
- * @rcu:	to free what may not be freed where the last reference was dropped
+ * @dropped:	what may not be freed where the last reference was dropped waits here
  * @size:	bytes of this allocation, as counted against memory_limit
  * @record_len:	bytes of its record for a local reader, if no subscription
  *		identifiers have to be added (struct kmqtt_record.len)
@@ -78,7 +78,7 @@ struct kmqtt_msg {
 			u64 time_ns;
 			u64 expires;
 		};
-		struct rcu_head rcu;
+		struct llist_node dropped;
 	};
 	union {
 		u32 record_len;

@@ -56,6 +56,21 @@ def test_every_size_around_the_fast_path(pair):
         assert [m.payload for m in reader.read(2 << 20)] == [payload]
 
 
+def test_what_was_read_is_given_back(pair):
+    """Of long messages that come and go, no more is in use than a few, however fast it is."""
+    def pages():
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmallocUsed"))
+
+    writer, reader, topic = pair
+    size, before, most = 1000, pages(), 0
+    for number in range(250):
+        writer.publish(topic, bytes([number]) * (size << 10))
+        assert reader.read(4 << 20)[0].payload[-1] == number
+        most = max(most, pages() - before)
+    assert most < 20 * size
+
+
 def test_a_topic_may_be_as_long_as_mqtt_allows(device):
     name = "x" * 65535
     reader = device().subscribe(name)
