@@ -2,8 +2,11 @@
 /* Messages: allocation, memory limit, expiry. */
 #include <linux/err.h>
 #include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/kconfig.h>
 #include <linux/kmemleak.h>
 #include <linux/llist.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/percpu_counter.h>
@@ -53,7 +56,7 @@ static LLIST_HEAD(kmqtt_msg_dropped);
 
 /*
  * vfree() may sleep, and the last reference is often dropped under RCU. A worker does it,
- * and whoever needs as much again: so what waits here is never more than what was in use.
+ * and whoever needs as much again: so what waits here is no more than what was in use.
  * kvfree_rcu() lets hundreds wait for seconds, whatever their size.
  */
 static void kmqtt_msg_free_dropped(struct work_struct *unused)
@@ -100,6 +103,7 @@ int kmqtt_message_init(void)
 
 void kmqtt_message_exit(void)
 {
+	/* RCU callbacks have dropped the last */
 	flush_work(&kmqtt_msg_free_work);
 	kmem_cache_destroy(kmqtt_run_long_cache);
 	kmem_cache_destroy(kmqtt_run_short_cache);
@@ -114,7 +118,12 @@ void kmqtt_message_exit(void)
  */
 u64 kmqtt_memory_default(void)
 {
-	return ((u64)totalram_pages() << PAGE_SHIFT) / 8;
+	u64 size = (u64)(totalram_pages() - totalhigh_pages()) << PAGE_SHIFT;
+
+	/* where addresses are few, all that is large shares what vmalloc() has of them */
+	if (!IS_ENABLED(CONFIG_64BIT))
+		size = min_t(u64, size, VMALLOC_TOTAL);
+	return size / 8;
 }
 
 /*
@@ -173,8 +182,8 @@ static struct kmqtt_msg *kmqtt_msg_new_paged(u32 size, gfp_t gfp)
 static void kmqtt_msg_free_paged(struct kmqtt_msg *msg)
 {
 	if (is_vmalloc_addr(msg)) {
-		if (llist_add(&msg->dropped, &kmqtt_msg_dropped))
-			schedule_work(&kmqtt_msg_free_work);
+		llist_add(&msg->dropped, &kmqtt_msg_dropped);
+		queue_work(kmqtt_wq, &kmqtt_msg_free_work);
 		return;
 	}
 	kmemleak_free(msg);

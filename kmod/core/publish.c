@@ -59,13 +59,19 @@ bool kmqtt_route_wanted(const struct kmqtt_session *from, const struct kmqtt_msg
 static struct kmqtt_sub_ids *kmqtt_route_ids(const struct kmqtt_sub **subs,
 					     unsigned int nr, unsigned int count)
 {
+	struct kmqtt_broker *broker = subs[0]->session->broker;
 	struct kmqtt_sub_ids *ids;
 	unsigned int i;
 
-	ids = kmalloc(struct_size(ids, id, count), GFP_ATOMIC | __GFP_NOWARN);
-	if (!ids)
+	if (!kmqtt_memory_charge(broker, struct_size(ids, id, count)))
 		return NULL;
+	ids = kmalloc(struct_size(ids, id, count), GFP_ATOMIC | __GFP_NOWARN);
+	if (!ids) {
+		kmqtt_memory_uncharge(broker, struct_size(ids, id, count));
+		return NULL;
+	}
 	refcount_set(&ids->refs, 1);
+	ids->broker = broker;
 	ids->count = 0;
 	for (i = 0; i < nr; i++)
 		if (subs[i]->opts.sub_id)

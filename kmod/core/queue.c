@@ -53,8 +53,10 @@ void kmqtt_queue_exit(void)
 
 void kmqtt_sub_ids_put(struct kmqtt_sub_ids *ids)
 {
-	if (ids && refcount_dec_and_test(&ids->refs))
-		kfree(ids);
+	if (!ids || !refcount_dec_and_test(&ids->refs))
+		return;
+	kmqtt_memory_uncharge(ids->broker, struct_size(ids, id, ids->count));
+	kfree(ids);
 }
 
 void kmqtt_qent_free(struct kmqtt_qent *ent)

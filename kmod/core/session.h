@@ -142,11 +142,13 @@ enum kmqtt_ack_mode {
  * struct kmqtt_sub_ids - subscription identifiers, where several match
  * @refs:	queue entries and deliveries that hold it
  * @count:	how many
+ * @broker:	against whose memory_limit it counts
  * @id:		they
  */
 struct kmqtt_sub_ids {
 	refcount_t refs;
 	u32 count;
+	struct kmqtt_broker *broker;
 	u32 id[];
 };
 

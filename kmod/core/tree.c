@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "core/grace.h"
 #include "core/message.h"
 #include "core/session.h"
 #include "core/tree.h"
@@ -189,8 +190,7 @@ static int kmqtt_tree_path_reserve(struct kmqtt_tree *tree, u32 len)
 /* What there is of it for its subscriptions alone. tree->lock held */
 static u64 kmqtt_tree_bytes(const struct kmqtt_tree *tree)
 {
-	return tree->trie.bytes + tree->group_bytes +
-	       (u64)tree->count * sizeof(struct kmqtt_sub);
+	return tree->trie.bytes + (u64)tree->count * sizeof(struct kmqtt_sub);
 }
 
 /* Whoever subscribes may have made up all levels and names: they count as messages do. */
@@ -237,9 +237,28 @@ static int kmqtt_group_reserve(struct kmqtt_tree *tree,
 	return 0;
 }
 
+static size_t kmqtt_group_size(const struct kmqtt_sub_group *group)
+{
+	return struct_size(group, name, group->name_len);
+}
+
+static void kmqtt_group_free_rcu(struct rcu_head *rcu)
+{
+	struct kmqtt_sub_group *group = container_of(rcu, struct kmqtt_sub_group, rcu);
+
+	kmqtt_grace_end(kmqtt_group_size(group));
+	kfree(group);
+}
+
 void kmqtt_group_put(struct kmqtt_sub_group *group)
 {
-	if (group && refcount_dec_and_test(&group->refs))
+	if (!group || !refcount_dec_and_test(&group->refs))
+		return;
+	if (group->broker)
+		kmqtt_memory_uncharge(group->broker, kmqtt_group_size(group));
+	if (kmqtt_grace_begin(kmqtt_group_size(group)))
+		call_rcu(&group->rcu, kmqtt_group_free_rcu);
+	else
 		kfree_rcu(group, rcu);
 }
 
@@ -264,7 +283,34 @@ static struct kmqtt_sub_group *kmqtt_group_find(struct kmqtt_tree *tree,
 	return rhashtable_lookup_fast(&tree->groups, &key, kmqtt_group_params);
 }
 
-/* The group with room for one more member; not in its node's list while empty. */
+/* One without members. Return: it, with the tree's reference, or ERR_PTR() */
+static struct kmqtt_sub_group *kmqtt_group_new(struct kmqtt_broker *broker,
+					       struct kmqtt_node *node, struct kmqtt_view name)
+{
+	struct kmqtt_sub_group *group;
+	size_t size = struct_size(group, name, name.len);
+
+	if (broker && !kmqtt_memory_charge(broker, size))
+		return ERR_PTR(-ENOBUFS);
+	kmqtt_grace_wait();
+	group = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!group) {
+		if (broker)
+			kmqtt_memory_uncharge(broker, size);
+		return ERR_PTR(-ENOMEM);
+	}
+	refcount_set(&group->refs, 1);
+	group->broker = broker;
+	group->node = node;
+	group->name_len = name.len;
+	memcpy(group->name, name.data, name.len);
+	return group;
+}
+
+/*
+ * The group with room for one more member; not in its node's list while empty.
+ * Return: it, or ERR_PTR()
+ */
 static struct kmqtt_sub_group *kmqtt_group_get(struct kmqtt_tree *tree,
 					       struct kmqtt_node *node,
 					       struct kmqtt_view name)
@@ -272,21 +318,16 @@ static struct kmqtt_sub_group *kmqtt_group_get(struct kmqtt_tree *tree,
 	struct kmqtt_sub_group *group = kmqtt_group_find(tree, node, name);
 
 	if (group)
-		return kmqtt_group_reserve(tree, group) ? NULL : group;
-	group = kzalloc(struct_size(group, name, name.len), GFP_KERNEL_ACCOUNT);
-	if (!group)
-		return NULL;
-	refcount_set(&group->refs, 1);
-	group->node = node;
-	group->name_len = name.len;
-	memcpy(group->name, name.data, name.len);
+		return kmqtt_group_reserve(tree, group) ? ERR_PTR(-ENOMEM) : group;
+	group = kmqtt_group_new(tree->broker, node, name);
+	if (IS_ERR(group))
+		return group;
 	if (kmqtt_group_reserve(tree, group) ||
 	    kmqtt_hash_insert(&tree->groups, &group->hash_link,
 			      kmqtt_group_params)) {
 		kmqtt_group_disband(tree, group);
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	}
-	tree->group_bytes += struct_size(group, name, group->name_len);
 	return group;
 }
 
@@ -298,7 +339,6 @@ static void kmqtt_group_drop(struct kmqtt_tree *tree,
 		hlist_del_rcu(&group->node_link);
 	rhashtable_remove_fast(&tree->groups, &group->hash_link,
 			       kmqtt_group_params);
-	tree->group_bytes -= struct_size(group, name, group->name_len);
 	kmqtt_group_disband(tree, group);
 }
 
@@ -384,6 +424,8 @@ static void kmqtt_tree_changed(struct kmqtt_tree *tree)
 static int kmqtt_sub_insert(struct kmqtt_tree *tree, struct kmqtt_sub *sub,
 			    struct kmqtt_view share, struct kmqtt_view filter)
 {
+	int err = -ENOMEM;
+
 	if (kmqtt_tree_path_reserve(tree, filter.len))
 		return -ENOMEM;
 	sub->node = kmqtt_trie_get(&tree->trie, filter);
@@ -391,8 +433,10 @@ static int kmqtt_sub_insert(struct kmqtt_tree *tree, struct kmqtt_sub *sub,
 		return -ENOMEM;
 	if (share.data) {
 		sub->group = kmqtt_group_get(tree, sub->node, share);
-		if (!sub->group)
+		if (IS_ERR(sub->group)) {
+			err = PTR_ERR(sub->group);
 			goto err_node;
+		}
 	}
 	if (kmqtt_hash_insert(&tree->subs, &sub->hash_link, kmqtt_sub_params))
 		goto err_group;
@@ -411,7 +455,7 @@ err_group:
 		kmqtt_group_drop(tree, sub->group);
 err_node:
 	kmqtt_trie_put(&tree->trie, sub->node);
-	return -ENOMEM;
+	return err;
 }
 
 /* Puts a subscription with other options in the place of one that is there. */

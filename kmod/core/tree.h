@@ -90,6 +90,7 @@ struct kmqtt_sub_members {
  * @node_link:	in its node's list, RCU, written under tree->lock
  * @hash_link:	in tree->groups
  * @node:	node of the filter; only while there are members
+ * @broker:	against whose memory_limit it counts, to the last reference; NULL: nobody's
  * @members:	RCU; NULL when the last one has left: there is no way back
  * @refs:	the tree's, and the messages' that came by it (struct kmqtt_qent)
  * @turn:	how many messages it had
@@ -101,6 +102,7 @@ struct kmqtt_sub_group {
 	struct hlist_node node_link;
 	struct rhash_head hash_link;
 	struct kmqtt_node *node;
+	struct kmqtt_broker *broker;
 	struct kmqtt_sub_members __rcu *members;
 	refcount_t refs;
 	atomic_t turn;
@@ -135,7 +137,6 @@ struct kmqtt_sub_watch {
  * @generation:	changes so far, written under @lock, read anywhere
  * @count:	subscriptions, under @lock
  * @shared_count: of them, shared ones, under @lock
- * @group_bytes: of all groups, under @lock
  * @watches:	list of struct kmqtt_sub_watch, under @lock
  * @path:	room for any filter in the tree, so that unsubscribing needs no
  *		memory, under @lock
@@ -150,7 +151,6 @@ struct kmqtt_tree {
 	u32 generation;
 	u64 count;
 	u64 shared_count;
-	u64 group_bytes;
 	struct list_head watches;
 	u8 *path;
 	u32 path_cap;

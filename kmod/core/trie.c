@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "core/grace.h"
 #include "core/trie.h"
 
 /* What a node is found by. */
@@ -133,6 +134,14 @@ static size_t kmqtt_node_size(const struct kmqtt_node *node)
 	return struct_size(node, level, node->level_len);
 }
 
+static void kmqtt_node_free_rcu(struct rcu_head *rcu)
+{
+	struct kmqtt_node *node = container_of(rcu, struct kmqtt_node, rcu);
+
+	kmqtt_grace_end(kmqtt_node_size(node));
+	kfree(node);
+}
+
 static struct kmqtt_node *kmqtt_node_new(struct kmqtt_trie *trie,
 					 struct kmqtt_node *parent,
 					 struct kmqtt_view level)
@@ -140,6 +149,7 @@ static struct kmqtt_node *kmqtt_node_new(struct kmqtt_trie *trie,
 	struct kmqtt_node __rcu **slot = kmqtt_node_slot(parent, level);
 	struct kmqtt_node *node;
 
+	kmqtt_grace_wait();
 	node = kzalloc(struct_size(node, level, level.len), GFP_KERNEL_ACCOUNT);
 	if (!node)
 		return NULL;
@@ -197,7 +207,10 @@ void kmqtt_trie_put(struct kmqtt_trie *trie, struct kmqtt_node *node)
 		rb_erase(&node->sibling, &parent->children);
 		trie->nodes--;
 		trie->bytes -= kmqtt_node_size(node);
-		kfree_rcu(node, rcu);
+		if (kmqtt_grace_begin(kmqtt_node_size(node)))
+			call_rcu(&node->rcu, kmqtt_node_free_rcu);
+		else
+			kfree_rcu(node, rcu);
 		node = parent;
 	}
 }

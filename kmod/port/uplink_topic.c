@@ -8,6 +8,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
+#include "core/grace.h"
 #include "port/net.h"
 #include "port/uplink_priv.h"
 
@@ -248,6 +249,33 @@ static int kmqtt_uptopic_start(struct kmqtt_uplink *up, struct kmqtt_uptopic *t)
 	return ret;
 }
 
+static size_t kmqtt_uptopic_text_size(struct kmqtt_view filter, struct kmqtt_view local,
+				      struct kmqtt_view remote)
+{
+	return 3 * filter.len + 2 * local.len + 2 * remote.len + 5;
+}
+
+static size_t kmqtt_uptopic_size(const struct kmqtt_uptopic *t)
+{
+	return struct_size(t, text, kmqtt_uptopic_text_size(t->filter, t->local, t->remote));
+}
+
+static void kmqtt_uptopic_free_rcu(struct rcu_head *rcu)
+{
+	struct kmqtt_uptopic *t = container_of(rcu, struct kmqtt_uptopic, rcu);
+
+	kmqtt_grace_end(kmqtt_uptopic_size(t));
+	kvfree(t);
+}
+
+static void kmqtt_uptopic_free(struct kmqtt_uptopic *t)
+{
+	if (kmqtt_grace_begin(kmqtt_uptopic_size(t)))
+		call_rcu(&t->rcu, kmqtt_uptopic_free_rcu);
+	else
+		kvfree_rcu(t, rcu);
+}
+
 /* It is out of the list already. */
 static void kmqtt_uptopic_stop(struct kmqtt_uplink *up, struct kmqtt_uptopic *t)
 {
@@ -257,7 +285,7 @@ static void kmqtt_uptopic_stop(struct kmqtt_uplink *up, struct kmqtt_uptopic *t)
 		kmqtt_upsubs_put_all(t);
 	if (kmqtt_uptopic_is_out(t) && up->session && !kmqtt_uptopic_same_local(up, t))
 		kmqtt_session_unsubscribe(up->session, t->lfilter.data, t->lfilter.len);
-	kvfree_rcu(t, rcu);
+	kmqtt_uptopic_free(t);
 }
 
 void kmqtt_uptopic_free_all(struct kmqtt_uplink *up)
@@ -289,11 +317,12 @@ static struct kmqtt_uptopic *kmqtt_uptopic_new(struct kmqtt_uplink *up,
 	struct kmqtt_view local = kmqtt_view_str(conf->local ?: "");
 	struct kmqtt_view remote = kmqtt_view_str(conf->remote ?: "");
 	struct kmqtt_view none = kmqtt_view_str("");
-	size_t size = 3 * filter.len + 2 * local.len + 2 * remote.len + 5;
 	struct kmqtt_uptopic *t;
 	u8 *p;
 
-	t = kvzalloc(struct_size(t, text, size), GFP_KERNEL_ACCOUNT);
+	kmqtt_grace_wait();
+	t = kvzalloc(struct_size(t, text, kmqtt_uptopic_text_size(filter, local, remote)),
+		     GFP_KERNEL_ACCOUNT);
 	if (!t)
 		return NULL;
 	t->up = up;
@@ -411,7 +440,7 @@ int kmqtt_uplink_topic_add(struct kmqtt_net *kn, const char *name,
 	ret = kmqtt_uptopic_check(t, conf, why) ?: kmqtt_uptopic_insert(up, t, conf, why);
 	mutex_unlock(&up->lock);
 	if (ret)
-		kvfree_rcu(t, rcu);
+		kmqtt_uptopic_free(t);
 out:
 	mutex_unlock(&kn->uplinks.lock);
 	return ret;

@@ -57,6 +57,12 @@ def used(seconds=2, without=FREE):
     return best
 
 
+def kernels_own():
+    """KiB of the kernel's own memory: slab, pages of vmalloc() and others."""
+    info = meminfo()
+    return info["SUnreclaim"] + info["VmallocUsed"]
+
+
 def held():
     """How many objects of each of the module's caches are in use."""
     give_back()

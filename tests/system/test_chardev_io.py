@@ -10,6 +10,7 @@ import stat
 import pytest
 from kmqtt_dev import (CONTENT_TYPE, DEVICE, DROPPED, HEAD, MESSAGE, RETAIN, Edge, libc, parse,
                        parse_all, record, refused, string_prop, user_prop)
+from kmqtt_memory import kernels_own
 
 
 @pytest.fixture
@@ -58,16 +59,12 @@ def test_every_size_around_the_fast_path(pair):
 
 def test_what_was_read_is_given_back(pair):
     """Of long messages that come and go, no more is in use than a few, however fast it is."""
-    def pages():
-        with open("/proc/meminfo", encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmallocUsed"))
-
     writer, reader, topic = pair
-    size, before, most = 1000, pages(), 0
+    size, before, most = 1000, kernels_own(), 0
     for number in range(250):
         writer.publish(topic, bytes([number]) * (size << 10))
         assert reader.read(4 << 20)[0].payload[-1] == number
-        most = max(most, pages() - before)
+        most = max(most, kernels_own() - before)
     assert most < 20 * size
 
 

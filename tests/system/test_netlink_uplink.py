@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from kmqtt_memory import kernels_own
 from kmqtt_nl import NLM_F_DUMP, SPEC_KMQTT, NlError, decode
 
 STATE = SPEC_KMQTT.values["link-state"]
@@ -459,3 +460,16 @@ def test_longest_topic(nl):
             "local_prefix": "l" * 1024, "remote_prefix": "r" * 1024}
     nl.do("uplink-topic-new", uplink="t", **rule)
     assert topics(nl) == [rule]
+
+
+def test_long_topics_that_were_refused_are_given_back(nl, ident):
+    """Nobody saw them, and they do not wait either."""
+    rule = {"uplink": ident, "filter": "f" * 60000, "direction": DIRECTION["in"]}
+    nl.do("uplink-new", name=ident, admin_up=0, server=[LOCAL])
+    nl.do("uplink-topic-new", **rule)
+    before, most = kernels_own(), 0
+    for _ in range(300):
+        assert refused(nl.do, "uplink-topic-new", **rule).errno == errno.EEXIST
+        most = max(most, kernels_own() - before)
+    assert most < 20000
+    nl.do("uplink-del", name=ident)
