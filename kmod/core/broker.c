@@ -39,14 +39,10 @@ static const struct kmqtt_limits kmqtt_limits_default = {
 
 int kmqtt_core_init(void)
 {
-	int ret;
+	int ret = kmqtt_message_init();
 
-	kmqtt_wq = alloc_workqueue("kmqtt", WQ_UNBOUND, 0);
-	if (!kmqtt_wq)
-		return -ENOMEM;
-	ret = kmqtt_message_init();
 	if (ret)
-		goto wq;
+		return ret;
 	ret = kmqtt_queue_init();
 	if (ret)
 		goto message;
@@ -54,27 +50,30 @@ int kmqtt_core_init(void)
 	if (ret)
 		goto queue;
 	ret = kmqtt_stocks_init();
-	if (!ret)
+	if (ret)
+		goto session;
+	kmqtt_wq = alloc_workqueue("kmqtt", WQ_UNBOUND, 0);
+	if (kmqtt_wq)
 		return 0;
+	ret = -ENOMEM;
+	kmqtt_stocks_exit();
+session:
 	kmqtt_session_exit();
 queue:
 	kmqtt_queue_exit();
 message:
 	kmqtt_message_exit();
-wq:
-	destroy_workqueue(kmqtt_wq);
 	return ret;
 }
 
 void kmqtt_core_exit(void)
 {
-	drain_workqueue(kmqtt_wq);
+	destroy_workqueue(kmqtt_wq);
 	rcu_barrier();	/* sessions, identities and nodes on their way */
 	kmqtt_stocks_exit();
 	kmqtt_session_exit();
 	kmqtt_queue_exit();
 	kmqtt_message_exit();
-	destroy_workqueue(kmqtt_wq);
 }
 
 int kmqtt_broker_init(struct kmqtt_broker *b, struct net *net)

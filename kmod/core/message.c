@@ -183,7 +183,7 @@ static void kmqtt_msg_free_paged(struct kmqtt_msg *msg)
 {
 	if (is_vmalloc_addr(msg)) {
 		llist_add(&msg->dropped, &kmqtt_msg_dropped);
-		queue_work(kmqtt_wq, &kmqtt_msg_free_work);
+		schedule_work(&kmqtt_msg_free_work);
 		return;
 	}
 	kmemleak_free(msg);

@@ -99,8 +99,8 @@ class Asker:
 
         self.refused = 0
         walk(Case(name, lambda: self.nl.send(self.nl.family, now[0], flags), answered, prepare))
-        # send() asks for memory itself: that it failed is not enough. To empty a list takes none, and
-        # what the answer takes is at hand, or not.
+        # send() asks for memory itself: that it failed is not enough. To empty a list takes none,
+        # and what the answer takes is at hand, or not.
         assert self.refused or name.endswith("-flush"), "it has never been refused"
 
 

@@ -2,9 +2,10 @@
 """An uplink as the tests see it, over netlink."""
 
 import ipaddress
+import socket
 
 import kmqtt_nl
-from kmqtt_broker import wait_for
+from kmqtt_broker import Peer, wait_for
 
 DOWN, WAIT_FD, BACKOFF, CONNECTING, HANDSHAKE, UP, CLOSING = range(7)
 IN, OUT, BOTH, DEMAND = range(1, 5)
@@ -91,3 +92,16 @@ def receive(device, count, seconds=20):
     wait_for(enough, seconds, f"message {count}")
     assert len(out) == count, out
     return out
+
+
+def works(up, dev, topic):
+    """An uplink that waits for a socket, and takes this topic in, does so as on its first day."""
+    dev.drain()
+    ours, theirs = socket.socketpair()
+    up.set(fd=ours.fileno())
+    ours.close()
+    with Peer(theirs) as peer:
+        peer.handshake()
+        up.wait(UP)
+        peer.publish(f"{topic}/sound", b"and safe")
+        assert receive(dev, 1)[0].payload == b"and safe"

@@ -29,7 +29,7 @@ from kmqtt_packet import (
 from kmqtt_pairs import tcp_pair
 from kmqtt_streams import (
     CLIENT, NAMES, SERVER, FromClient, FromServer, Record, body_of, damage, in_pieces, packets)
-from kmqtt_uplink import BOTH, UP, WAIT_FD, Uplink, receive
+from kmqtt_uplink import BOTH, WAIT_FD, Uplink, works
 from kmqtt_watch import Watch
 
 DEFAULT = 20
@@ -422,17 +422,7 @@ def upstream(device, nl, name, topic):
     with Uplink("streams", version=record.version, client_id="streams", clean_start=1,
                 topics=[(one, BOTH, 2) for one in filters]) as up:
         yield Upstream(up, dev)
-        # and it works as on the first day
-        dev.drain()
-        ours, theirs = socket.socketpair()
-        up.set(fd=ours.fileno())
-        ours.close()
-        peer = Peer(theirs)
-        peer.handshake()
-        up.wait(UP)
-        peer.publish(f"{topic}/sound", b"and safe")
-        assert receive(dev, 1)[0].payload == b"and safe"
-        peer.close()
+        works(up, dev, topic)
     with kmqtt_dev.Device("streams", flags=kmqtt_dev.CLEAN):
         pass
     # with RETAIN where there was none
