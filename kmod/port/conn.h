@@ -85,6 +85,7 @@ struct kmqtt_tx {
 /**
  * struct kmqtt_chunk - a packet or several of our own, waiting to be sent
  * @link:	in conn->ctrl, then in tx->chunks
+ * @charged:	against whose memory_limit @cap counts; NULL: nobody's
  * @len:	bytes used of @data
  * @cap:	bytes at @data
  * @packets:	packets in it
@@ -92,6 +93,7 @@ struct kmqtt_tx {
  */
 struct kmqtt_chunk {
 	struct list_head link;
+	struct kmqtt_broker *charged;
 	u32 len;
 	u32 cap;
 	u32 packets;

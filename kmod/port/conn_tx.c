@@ -23,6 +23,8 @@
 #include "port/conn.h"
 
 #define KMQTT_CHUNK_MIN	512
+/* so much counts against nobody */
+#define KMQTT_CHUNK_FREE	4096
 
 /* pages that a socket gets at a time */
 #define KMQTT_TX_PAGES	17
@@ -33,9 +35,42 @@ static struct kmqtt_chunk *kmqtt_chunk_new(u32 cap)
 
 	if (!chunk)
 		return NULL;
+	chunk->charged = NULL;
 	chunk->len = 0;
 	chunk->packets = 0;
 	chunk->cap = cap;
+	return chunk;
+}
+
+static void kmqtt_chunk_free(struct kmqtt_chunk *chunk)
+{
+	if (chunk->charged)
+		kmqtt_memory_uncharge(chunk->charged, chunk->cap);
+	kvfree(chunk);
+}
+
+static void kmqtt_chunk_free_list(struct list_head *list)
+{
+	struct kmqtt_chunk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, list, link)
+		kmqtt_chunk_free(chunk);
+}
+
+/* For packets of our own. What is large stays as long as the client does not read: it counts. */
+static struct kmqtt_chunk *kmqtt_chunk_new_ctrl(struct kmqtt_broker *broker, u32 len)
+{
+	struct kmqtt_chunk *chunk;
+
+	if (len <= KMQTT_CHUNK_FREE)
+		return kmqtt_chunk_new(max_t(u32, len, KMQTT_CHUNK_MIN));
+	if (!kmqtt_memory_charge(broker, len))
+		return NULL;
+	chunk = kmqtt_chunk_new(len);
+	if (chunk)
+		chunk->charged = broker;
+	else
+		kmqtt_memory_uncharge(broker, len);
 	return chunk;
 }
 
@@ -47,7 +82,7 @@ u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len)
 	if (!list_empty(&conn->ctrl))
 		chunk = list_last_entry(&conn->ctrl, struct kmqtt_chunk, link);
 	if (!chunk || chunk->cap - chunk->len < len) {
-		chunk = kmqtt_chunk_new(max_t(u32, len, KMQTT_CHUNK_MIN));
+		chunk = kmqtt_chunk_new_ctrl(conn->broker, len);
 		if (!chunk) {
 			kmqtt_conn_fail(conn, ENOMEM, 0);
 			return NULL;
@@ -77,25 +112,20 @@ u8 *kmqtt_tx_head(struct kmqtt_tx *tx, u32 len)
 
 static void kmqtt_tx_put(struct kmqtt_tx *tx)
 {
-	struct kmqtt_chunk *chunk, *next;
 	unsigned int i;
 
 	for (i = 0; i < tx->nd; i++)
 		kmqtt_delivery_put(&tx->d[i]);
-	list_for_each_entry_safe(chunk, next, &tx->chunks, link)
-		kvfree(chunk);
+	kmqtt_chunk_free_list(&tx->chunks);
 	kmqtt_tx_free(tx);
 }
 
 void kmqtt_conn_tx_drop(struct kmqtt_conn *conn)
 {
-	struct kmqtt_chunk *chunk, *next;
-
 	if (conn->tx)
 		kmqtt_tx_put(conn->tx);
 	conn->tx = NULL;
-	list_for_each_entry_safe(chunk, next, &conn->ctrl, link)
-		kvfree(chunk);
+	kmqtt_chunk_free_list(&conn->ctrl);
 	INIT_LIST_HEAD(&conn->ctrl);
 	conn->ctrl_bytes = 0;
 }

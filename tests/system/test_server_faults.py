@@ -6,11 +6,12 @@ import socket
 
 import pytest
 
-from kmqtt_client import NUMBERS, Client, connect_packet, subscribe_packet, turned_away
+from kmqtt_client import (
+    NUMBERS, Client, connect_packet, subscribe_packet, turned_away, unsubscribe_packet)
 from kmqtt_memory import kernels_own
 from kmqtt_packet import (
     CONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SESSION_EXPIRY, SUBSCRIBE,
-    TOPIC_ALIAS, UNSUBSCRIBE, packet, publish_packet, string, varint, wait_for)
+    TOPIC_ALIAS, UNSUBACK, UNSUBSCRIBE, packet, publish_packet, string, varint, wait_for)
 from kmqtt_watch import Watch
 
 TOO_LARGE = 0x95
@@ -383,6 +384,28 @@ def test_what_clients_make_it_keep_has_a_limit(broker, ident, topic, keep):
         broker.kmqtt("set", "memory_limit", 1 << 30)
         for n in range(10, 10 + taken):
             broker.connect(f"{n}{ident}" + "x" * 60000, clean=True).disconnect()
+
+
+@pytest.mark.broker(max_packet_size=2000000)
+def test_a_long_acknowledgement_counts(broker, watch, ident):
+    """It stays as long as the client does not read."""
+    filters, before = [chr(97 + n % 26) for n in range(500000)], watch.switch()["memory"]
+    with broker.inside():
+        ours, theirs = socket.socketpair()
+    watch.nl.do("client-attach", name=watch.listener()["name"], fd=ours.fileno())
+    ours.close()
+
+    def memory():
+        return watch.switch()["memory"] - before
+
+    with Client(theirs) as one:
+        one.connect(ident)
+        one.send(unsubscribe_packet(filters))
+        wait_for(lambda: watch.nl.do("session-get", name=ident)["packets_received"] == 2)
+        # the packet itself has gone
+        wait_for(lambda: len(filters) <= memory() < 2 * len(filters))
+        assert len(one.codes(UNSUBACK).codes) == len(filters)
+        wait_for(lambda: memory() < 100000)
 
 
 def test_long_names_that_go_are_given_back(broker, topic):
