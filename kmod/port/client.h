@@ -29,6 +29,7 @@ struct socket;
 
 /* What a client may send before it is let in, in bytes (as Mosquitto). */
 #define KMQTT_CLIENT_CONNECT_MAX	100000
+#define KMQTT_GREETING_FREE		4096	/* bytes of a CONNECT that count nowhere */
 
 /* Clients of a listener that have not been let in: then the oldest has to go. */
 #define KMQTT_CLIENT_PENDING_MAX	1024
@@ -55,6 +56,7 @@ enum kmqtt_client_state {
  * @client:	whose it is
  * @connect:	the packet, decoded; views of @body
  * @made:	client identifier that we gave, or empty
+ * @charged:	bytes of it that count against memory_limit, or 0
  * @body_len:	bytes of @body
  * @body:	the packet
  */
@@ -63,6 +65,7 @@ struct kmqtt_greeting {
 	struct kmqtt_client *client;
 	struct kmqtt_connect connect;
 	char made[48];
+	u32 charged;
 	u32 body_len;
 	u8 body[];
 };

@@ -332,6 +332,8 @@ void kmqtt_greeting_free(struct kmqtt_greeting *g)
 	kmqtt_auth_cancel(&g->auth);
 	kfree(g->auth.user);
 	kfree_sensitive(g->auth.password);
+	if (g->charged)
+		kmqtt_memory_uncharge(g->client->x.conn.broker, g->charged);
 	kvfree_sensitive(g, struct_size(g, body, g->body_len));
 }
 
@@ -444,12 +446,23 @@ static void kmqtt_greeting_make_id(struct kmqtt_greeting *g)
 	snprintf(g->made, sizeof(g->made), "auto-%pUB", &uuid);
 }
 
-static struct kmqtt_greeting *kmqtt_greeting_new(u32 len, const u8 *body)
+/* A long one counts against memory_limit, with what is copied of it, as it may wait for long. */
+static struct kmqtt_greeting *kmqtt_greeting_new(struct kmqtt_client *c, u32 len, const u8 *body)
 {
-	struct kmqtt_greeting *g = kvzalloc(struct_size(g, body, len), GFP_KERNEL);
+	u32 charged = len > KMQTT_GREETING_FREE ? 2 * len : 0;
+	struct kmqtt_broker *broker = c->x.conn.broker;
+	struct kmqtt_greeting *g;
 
-	if (!g)
+	if (charged && !kmqtt_memory_charge(broker, charged))
 		return NULL;
+	g = kvzalloc(struct_size(g, body, len), GFP_KERNEL);
+	if (!g) {
+		if (charged)
+			kmqtt_memory_uncharge(broker, charged);
+		return NULL;
+	}
+	g->client = c;
+	g->charged = charged;
 	g->body_len = len;
 	if (len)
 		memcpy(g->body, body, len);
@@ -458,7 +471,7 @@ static struct kmqtt_greeting *kmqtt_greeting_new(u32 len, const u8 *body)
 
 int kmqtt_client_connect(struct kmqtt_client *c, const struct kmqtt_fixed *f, const u8 *body)
 {
-	struct kmqtt_greeting *g = kmqtt_greeting_new(f->remaining, body);
+	struct kmqtt_greeting *g = kmqtt_greeting_new(c, f->remaining, body);
 	struct kmqtt_connect *connect;
 	int ret;
 

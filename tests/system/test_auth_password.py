@@ -6,7 +6,7 @@ import select
 
 import pytest
 
-from kmqtt_client import connect_packet
+from kmqtt_client import Will, connect_packet
 from kmqtt_packet import REASON_STRING, wait_for
 from kmqtt_server import KmqttServer
 
@@ -104,6 +104,26 @@ def test_storm(broker, ident, topic):
     for client in waiting[1::2]:
         client.close()
     assert attempt(broker, ident + "joe", "joe", "secret").connacked().reason == 0
+
+
+@pytest.mark.broker(anonymous=True, connect_timeout=600, users={"joe": "secret"})
+def test_who_waits_counts(broker, ident):
+    """A long CONNECT is kept until its password has been checked, and is given back."""
+    will = Will("a/b", bytes(60000))
+    with broker.netlink() as nl:
+        def memory():
+            return nl.do("switch-get")["memory"]
+
+        nl.do("user-set", name="slow", iterations=200000, salt=b"s", hash=bytes(64))
+        before = memory()
+        waiting = [broker.raw(5) for _ in range(20)]
+        for number, client in enumerate(waiting):
+            client.send(connect_packet(f"{ident}{number}", username="slow", password=b"x",
+                                       will=will))
+        wait_for(lambda: memory() >= before + len(waiting) * len(will.payload))
+        nl.do("user-del", name="slow")
+        broker.close_clients()
+        wait_for(lambda: memory() < before + len(will.payload))
 
 
 @pytest.fixture
