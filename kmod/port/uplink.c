@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Uplinks: the table of a namespace, and what user space may ask (uplink.h). */
 #include <linux/bitmap.h>
+#include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/jiffies.h>
@@ -15,14 +16,19 @@
 #include "port/net.h"
 #include "port/uplink_priv.h"
 
+/* Jiffies that kmqtt_uplink_del() waits; others wait for generic netlink behind it. */
+#define KMQTT_UPLINK_PATIENCE	(10 * HZ)
+
 int kmqtt_uplink_net_init(struct kmqtt_net *kn)
 {
 	INIT_LIST_HEAD(&kn->uplinks.list);
 	mutex_init(&kn->uplinks.lock);
+	init_waitqueue_head(&kn->uplinks.idle);
 	return 0;
 }
 
-struct kmqtt_uplink *kmqtt_uplink_find(struct kmqtt_net *kn, const char *name)
+/* Also one that is deleted and has not gone yet. */
+static struct kmqtt_uplink *kmqtt_uplink_any(struct kmqtt_net *kn, const char *name)
 {
 	struct kmqtt_uplink *up;
 
@@ -31,6 +37,13 @@ struct kmqtt_uplink *kmqtt_uplink_find(struct kmqtt_net *kn, const char *name)
 		if (!strcmp(up->name, name))
 			return up;
 	return NULL;
+}
+
+struct kmqtt_uplink *kmqtt_uplink_find(struct kmqtt_net *kn, const char *name)
+{
+	struct kmqtt_uplink *up = kmqtt_uplink_any(kn, name);
+
+	return up && !up->deleted ? up : NULL;
 }
 
 static void kmqtt_uplink_free(struct kmqtt_uplink *up)
@@ -42,24 +55,47 @@ static void kmqtt_uplink_free(struct kmqtt_uplink *up)
 	module_put(THIS_MODULE);
 }
 
-/* It is stopped and freed; an uplink keeps the module loaded. */
-static void kmqtt_uplink_remove(struct kmqtt_net *kn, struct kmqtt_uplink *up, bool abort)
+/*
+ * The work queue ends after all uplinks of its namespace have gone, and then waits for the rest of
+ * this: until then there are @kn, and the module, which an uplink keeps loaded.
+ */
+static void kmqtt_uplink_end_work(struct work_struct *work)
 {
+	struct kmqtt_uplink *up = container_of(work, struct kmqtt_uplink, end_work);
+	struct kmqtt_uplinks *all = &up->kn->uplinks;
+
+	kmqtt_uplink_stop(up);
+	mutex_lock(&all->lock);
 	list_del(&up->list);
-	kn->uplinks.count--;
-	kmqtt_uplink_stop(up, abort);
+	if (up->gone)
+		complete(up->gone);
 	kmqtt_uplink_free(up);
+	WRITE_ONCE(all->count, all->count - 1);
+	mutex_unlock(&all->lock);
+	wake_up_all(&all->idle);
+}
+
+/* ->life ends what there is, and then all of it. uplinks->lock held */
+static void kmqtt_uplink_end(struct kmqtt_uplink *up, bool abort)
+{
+	mutex_lock(&up->lock);
+	up->deleted = true;
+	up->abort |= abort;
+	mutex_unlock(&up->lock);
+	kmqtt_uplink_kick(up);
 }
 
 void kmqtt_uplink_net_exit(struct kmqtt_net *kn)
 {
-	struct kmqtt_uplink *up, *next;
+	struct kmqtt_uplinks *all = &kn->uplinks;
+	struct kmqtt_uplink *up;
 
-	mutex_lock(&kn->uplinks.lock);
-	kn->uplinks.dying = true;
-	list_for_each_entry_safe(up, next, &kn->uplinks.list, list)
-		kmqtt_uplink_remove(kn, up, true);
-	mutex_unlock(&kn->uplinks.lock);
+	mutex_lock(&all->lock);
+	all->dying = true;
+	list_for_each_entry(up, &all->list, list)
+		kmqtt_uplink_end(up, true);
+	mutex_unlock(&all->lock);
+	wait_event(all->idle, !READ_ONCE(all->count));
 }
 
 /* The first slot that no uplink has; there are fewer than KMQTT_UPLINK_COUNT_MAX. */
@@ -102,7 +138,7 @@ static struct kmqtt_uplink *kmqtt_uplink_new(struct kmqtt_net *kn, const char *n
 	INIT_LIST_HEAD(&up->purge);
 	kmqtt_upsubs_init(&up->subs);
 	INIT_DELAYED_WORK(&up->life, kmqtt_uplink_life);
-	init_waitqueue_head(&up->idle);
+	INIT_WORK(&up->end_work, kmqtt_uplink_end_work);
 	mutex_lock(&up->lock);
 	ret = kmqtt_uplink_session(up);
 	mutex_unlock(&up->lock);
@@ -131,6 +167,9 @@ int kmqtt_uplink_add(struct kmqtt_net *kn, const char *name,
 	} else if (kmqtt_uplink_find(kn, name)) {
 		*why = "there is an uplink of this name";
 		ret = -EEXIST;
+	} else if (kmqtt_uplink_any(kn, name)) {
+		*why = "the last uplink of this name still waits for its socket";
+		ret = -EBUSY;
 	} else if (all->count >= KMQTT_UPLINK_COUNT_MAX) {
 		*why = "there are 64 uplinks already";
 		ret = -ENOSPC;
@@ -190,7 +229,7 @@ static int kmqtt_uplink_change_conf(struct kmqtt_uplink *up, const void *arg,
 	up->backoff = 0;
 	up->retry_at = jiffies;
 	up->no_bridge = false;
-	up->bounce = rcu_access_pointer(up->link);
+	up->bounce = rcu_access_pointer(up->link) || up->starting;
 	if (set->fields & KMQTT_UPLINK_CLIENT_ID) {
 		kfree(up->assigned_id);
 		up->assigned_id = NULL;
@@ -205,7 +244,8 @@ static int kmqtt_uplink_change_up(struct kmqtt_uplink *up, const void *arg, cons
 	up->retry_at = jiffies;
 	up->backoff = 0;
 	up->tried = 0;
-	if (up->conf->server_count && !rcu_access_pointer(up->link) && !up->next_sock)
+	if (up->conf->server_count && !rcu_access_pointer(up->link) && !up->next_sock &&
+	    !up->starting)
 		up->by_fd = false;
 	return 0;
 }
@@ -241,14 +281,25 @@ int kmqtt_uplink_down(struct kmqtt_net *kn, const char *name)
 
 int kmqtt_uplink_del(struct kmqtt_net *kn, const char *name)
 {
+	DECLARE_COMPLETION_ONSTACK(gone);
 	struct kmqtt_uplink *up;
 
 	mutex_lock(&kn->uplinks.lock);
 	up = kmqtt_uplink_find(kn, name);
-	if (up)
-		kmqtt_uplink_remove(kn, up, false);
+	if (up) {
+		up->gone = &gone;
+		kmqtt_uplink_end(up, false);
+	}
 	mutex_unlock(&kn->uplinks.lock);
-	return up ? 0 : -ENOENT;
+	if (!up)
+		return -ENOENT;
+	if (wait_for_completion_killable_timeout(&gone, KMQTT_UPLINK_PATIENCE) <= 0) {
+		mutex_lock(&kn->uplinks.lock);
+		if (!completion_done(&gone))
+			up->gone = NULL;
+		mutex_unlock(&kn->uplinks.lock);
+	}
+	return 0;
 }
 
 /**
@@ -392,6 +443,8 @@ int kmqtt_uplink_walk(struct kmqtt_net *kn, const char *name, unsigned int start
 			ret = kmqtt_uplink_show(up, v, fn, ctx) ? 0 : 1;
 	} else {
 		list_for_each_entry(up, &kn->uplinks.list, list) {
+			if (up->deleted)
+				continue;
 			if (i >= start && kmqtt_uplink_show(up, v, fn, ctx))
 				break;
 			i++;

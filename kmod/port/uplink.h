@@ -18,6 +18,7 @@
 #include <linux/mutex.h>
 #include <linux/socket.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 struct kmqtt_net;
 
@@ -28,15 +29,18 @@ struct kmqtt_net;
 /**
  * struct kmqtt_uplinks - all uplinks of a network namespace
  * @list:	struct kmqtt_uplink, in the order in which they were added
- * @lock:	protects @list; held through each call of this header
+ * @lock:	protects @list; held through each call of this header, but while
+ *		kmqtt_uplink_del() waits
  * @count:	entries in @list, under @lock
  * @dying:	the namespace goes: nothing is added any more
+ * @idle:	woken when one has gone from @list
  */
 struct kmqtt_uplinks {
 	struct list_head list;
 	struct mutex lock;	/* the table */
 	unsigned int count;
 	bool dying;
+	wait_queue_head_t idle;
 };
 
 /**
@@ -359,7 +363,10 @@ int kmqtt_uplink_set(struct kmqtt_net *kn, const char *name,
 /**
  * kmqtt_uplink_del() - disconnect and forget it, with its session
  *
- * Waits until its socket is closed, about a second at most.
+ * From then on nobody sees it. Waits until its socket is closed and all of it is gone, about a
+ * second; a process that has handed the socket over can make that last longer (it may hold its
+ * lock, or have set SO_LINGER), and is not waited for: after ten seconds the rest goes by itself,
+ * and until it has, there is no new uplink of that name.
  * Return: 0 or -ENOENT.
  */
 int kmqtt_uplink_del(struct kmqtt_net *kn, const char *name);

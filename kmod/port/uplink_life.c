@@ -268,24 +268,45 @@ void kmqtt_uplink_sock_drop(struct kmqtt_uplink *up)
 	up->next_early = NULL;
 }
 
+/* As kmqtt_uplink_sock_drop(). uplink->lock held; it is let go and taken again */
+static void kmqtt_uplink_sock_close(struct kmqtt_uplink *up)
+{
+	struct socket *sock = up->next_sock;
+	u8 *early = up->next_early;
+
+	up->next_sock = NULL;
+	up->next_early = NULL;
+	mutex_unlock(&up->lock);
+	kvfree(early);
+	kmqtt_sock_put(sock);
+	mutex_lock(&up->lock);
+}
+
+/* uplink->lock held; it is let go and taken again: the socket's own lock may be a process's */
 static int kmqtt_uplink_start_sock(struct kmqtt_uplink *up, struct kmqtt_link *link)
 {
 	struct socket *sock = up->next_sock;
 	u8 *early = up->next_early;
+	u32 early_len = up->next_early_len;
 	int ret;
 
 	up->next_sock = NULL;
 	up->next_early = NULL;
 	up->by_fd = true;
+	up->starting = true;
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_HANDSHAKE);
-	ret = kmqtt_conn_start(&link->x.conn, sock, early, up->next_early_len);
+	mutex_unlock(&up->lock);
+	ret = kmqtt_conn_start(&link->x.conn, sock, early, early_len);
 	if (ret) {
 		kvfree(early);
 		kmqtt_sock_put(sock);
 	}
+	mutex_lock(&up->lock);
+	up->starting = false;
 	return ret;
 }
 
+/* uplink->lock held; of a socket from user space it is let go and taken again */
 static void kmqtt_uplink_start(struct kmqtt_uplink *up)
 {
 	struct kmqtt_link *link;
@@ -318,14 +339,13 @@ failed:
 	up->last_error = -ret;
 	up->last_reason = 0;
 	kmqtt_uplink_event(up, KMQTT_EVENT_UPLINK_DOWN, 0, -ret, "cannot start");
-	if (up->next_sock) {
-		/* its peer must not wait for what may never be possible */
-		up->by_fd = true;
-		kmqtt_uplink_sock_drop(up);
-	}
+	up->by_fd |= !!up->next_sock;
 	kmqtt_uplink_wait(up);
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_BACKOFF);
 	mod_delayed_work(up->broker->wq, &up->life, msecs_to_jiffies(up->backoff * MSEC_PER_SEC));
+	/* its peer must not wait for what may never be possible; last, as others may kick us then */
+	if (up->next_sock)
+		kmqtt_uplink_sock_close(up);
 }
 
 /* There is no link: what now? */
@@ -373,33 +393,26 @@ void kmqtt_uplink_life(struct work_struct *work)
 		kmqtt_uplink_set_state(up, KMQTT_UPLINK_CLOSING);
 		kmqtt_conn_finish(&link->x.conn);
 	}
+	if (up->deleted && !rcu_access_pointer(up->link) && !up->ending) {
+		up->ending = true;
+		queue_work(up->broker->wq, &up->end_work);
+	}
 	mutex_unlock(&up->lock);
-	wake_up_all(&up->idle);
-}
-
-static bool kmqtt_uplink_is_down(const struct kmqtt_uplink *up)
-{
-	return !rcu_access_pointer(up->link) && READ_ONCE(up->state) == KMQTT_UPLINK_DOWN;
 }
 
 /*
- * Two steps: the link and the work item end; then the session, so that no wake-up
- * begins any more, and a grace period later, which is here, none runs.
+ * Two steps: the work item ends; then the session, so that no wake-up begins any
+ * more, and a grace period later, which is here, none runs.
  */
-void kmqtt_uplink_stop(struct kmqtt_uplink *up, bool abort)
+void kmqtt_uplink_stop(struct kmqtt_uplink *up)
 {
 	might_sleep();
-	mutex_lock(&up->lock);
-	up->deleted = true;
-	up->abort = abort;
-	mutex_unlock(&up->lock);
-	kmqtt_uplink_kick(up);
-	wait_event(up->idle, kmqtt_uplink_is_down(up));
 	cancel_delayed_work_sync(&up->life);
 	mutex_lock(&up->lock);
 	kmqtt_uptopic_free_all(up);
 	kmqtt_uplink_session_drop(up);
-	kmqtt_uplink_sock_drop(up);
+	if (up->next_sock)
+		kmqtt_uplink_sock_close(up);
 	mutex_unlock(&up->lock);
 	synchronize_rcu();
 	cancel_delayed_work_sync(&up->life);

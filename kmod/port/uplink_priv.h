@@ -10,7 +10,10 @@
  * - Calls of uplink.h: process context under uplinks->lock. They change settings
  *   and what is wanted, and kick the work item ->life.
  * - ->life makes and ends links, one at a time, and does nothing else. It never
- *   waits for a connection's work under uplink->lock.
+ *   waits for a connection's work, or for a socket of user space, under uplink->lock:
+ *   how long that takes is for others to say, and who asks by netlink waits for that
+ *   lock with all of generic netlink behind him.
+ * - ->end_work: once, when the uplink is deleted and has no link any more. Frees it.
  * - The link's connection runs in its own work item (conn.h): all packets.
  * - ->wake() and ->close() of the session's port come from anywhere; they kick.
  *
@@ -20,6 +23,7 @@
 #ifndef KMQTT_PORT_UPLINK_PRIV_H
 #define KMQTT_PORT_UPLINK_PRIV_H
 
+#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
@@ -253,7 +257,9 @@ struct kmqtt_link {
  * @session:	session on the switch, the port's reference, or NULL
  * @session_lost: it was killed: make a new one
  * @want_up:	it is switched on
- * @deleted:	it goes
+ * @deleted:	it goes; written under uplinks->lock too
+ * @ending:	->end_work is on its way
+ * @starting:	->life makes a link of a socket of user space, without the lock
  * @abort:	do not wait for the peer when it goes
  * @bounce:	the connection is to be made anew
  * @no_bridge:	a server did not like bit 0x80
@@ -282,7 +288,8 @@ struct kmqtt_link {
  * @link:	the connection, RCU; written by ->life
  * @port:	where the session plugs in
  * @life:	makes and ends links
- * @idle:	woken when a link is gone
+ * @end_work:	the end of all
+ * @gone:	of who waits for the end, or NULL; under uplinks->lock
  * @stats:	by KMQTT_UPSTAT()
  * @name:	its name, NUL terminated
  */
@@ -299,6 +306,8 @@ struct kmqtt_uplink {
 	bool session_lost;
 	bool want_up;
 	bool deleted;
+	bool ending;
+	bool starting;
 	bool abort;
 	bool bounce;
 	bool no_bridge;
@@ -329,7 +338,8 @@ struct kmqtt_uplink {
 	struct kmqtt_link __rcu *link;
 	struct kmqtt_port port;
 	struct delayed_work life;
-	wait_queue_head_t idle;
+	struct work_struct end_work;
+	struct completion *gone;
 	atomic64_t stats[KMQTT_UPSTAT_COUNT];
 	char name[KMQTT_UPLINK_NAME_MAX + 1];
 };
@@ -384,8 +394,8 @@ void kmqtt_uplink_tune(struct kmqtt_uplink *up);
 /** kmqtt_uplink_sock_drop() - let go the socket whose turn has not come. uplink->lock held */
 void kmqtt_uplink_sock_drop(struct kmqtt_uplink *up);
 
-/** kmqtt_uplink_stop() - no link, no session, no work item any more. Sleeps */
-void kmqtt_uplink_stop(struct kmqtt_uplink *up, bool abort);
+/** kmqtt_uplink_stop() - it has no link: no session, no ->life any more either. Sleeps */
+void kmqtt_uplink_stop(struct kmqtt_uplink *up);
 
 /** kmqtt_uplink_event() - tell who watches. Any context */
 void kmqtt_uplink_event(struct kmqtt_uplink *up, u8 type, u8 reason, int error,
@@ -396,7 +406,7 @@ void kmqtt_uplink_up_event(struct kmqtt_uplink *up);
 
 /* uplink.c */
 
-/** kmqtt_uplink_find() - by name, or NULL. uplinks->lock held */
+/** kmqtt_uplink_find() - by name, if it is not deleted, or NULL. uplinks->lock held */
 struct kmqtt_uplink *kmqtt_uplink_find(struct kmqtt_net *kn, const char *name);
 
 /* uplink_link.c */

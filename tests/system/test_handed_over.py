@@ -9,6 +9,7 @@ gone, its end of the veth has, and with that the other end, in far.
 
 import array
 import contextlib
+import errno
 import socket
 import struct
 import subprocess
@@ -25,7 +26,7 @@ from kmqtt_dev import Slow, libc
 from kmqtt_nl import Netlink, NlError
 from kmqtt_packet import publish_packet
 from kmqtt_pairs import PAIRS, make_tls
-from kmqtt_uplink import IN, OUT, UP, receive, server
+from kmqtt_uplink import HANDSHAKE, IN, OUT, UP, receive, server
 
 GATE, FAR, OTHER = "kmqtt-held-gate", "kmqtt-held-far", "kmqtt-held-other"
 # More than a work queue of the kernel's runs at once: WQ_DFL_ACTIVE, 256 in 6.1 and 6.12.
@@ -454,14 +455,19 @@ def test_others_end_while_one_waits(gate):
         sent += more
 
 
+def full(sock):
+    """Nothing more can be sent; and who closes it waits for what was, for as long as he likes."""
+    sock.settimeout(1)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            sock.send(bytes(100000))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 10000))
+
+
 def test_others_end_while_one_lingers(gate):
     """Nor for a socket whose end takes as long as a process has said (SO_LINGER)."""
     ours, theirs = gate.pair("tcp")
-    ours.setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            ours.send(bytes(100000))
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 10000))
+    full(ours)
     with inside(GATE), Netlink() as nl:
         nl.do("listener-new", name="handed", anonymous=1, connect_timeout=1)
         nl.do("client-attach", name="handed", fd=ours.fileno())
@@ -478,6 +484,68 @@ def test_others_end_while_one_lingers(gate):
             with Client(other).connect() as client:
                 client.subscribe("a/#")
     theirs.close()
+
+
+def is_gone(name):
+    """An uplink that was deleted: the others are there, and its name is not free before its end."""
+    with inside(GATE), Netlink() as nl:
+        nl.do("uplink-del", name=name)
+        assert nl.dump("uplink-get") == []
+        with pytest.raises(NlError) as refused:
+            nl.do("uplink-set", name=name, keepalive=1)
+        assert refused.value.errno == errno.ENOENT
+        with pytest.raises(NlError) as refused:
+            nl.do("uplink-new", name=name)
+        assert refused.value.errno == errno.EBUSY
+        nl.do("uplink-new", name="other")
+        nl.do("uplink-del", name="other")
+
+
+def is_free(name):
+    """As soon as its end has come."""
+    with inside(GATE), Netlink() as nl:
+        def new():
+            with contextlib.suppress(NlError):
+                nl.do("uplink-new", name=name)
+                return True
+            return False
+        wait_for(new)
+        nl.do("uplink-del", name=name)
+
+
+def test_uplink_goes_while_its_socket_lingers(gate):
+    """Who deletes it does not wait for as long as a process has said, with all of generic netlink
+    behind him."""
+    ours, theirs = gate.pair("tcp")
+    full(ours)
+    gate.uplink(ours)
+    ours.close()
+    is_gone("up")
+    theirs.close()
+    is_free("up")
+
+
+def test_uplink_is_served_while_its_socket_is_held(gate):
+    """Nor for as long as a process has the socket's lock. (Who hands a socket without kTLS over
+    does wait for it, himself.)
+    """
+    ours, theirs = gate.pair("tls")
+    slow = Slow()
+    sender = held_by_sender(ours, slow)
+    gate.uplink(ours)
+    try:
+        # it is being taken over
+        time.sleep(1)
+        with inside(GATE), Netlink() as nl:
+            assert nl.do("uplink-get", name="up")["state"] == HANDSHAKE
+            nl.do("uplink-set", name="up", keepalive=10)
+        is_gone("up")
+    finally:
+        slow.let_go()
+        sender.join()
+    ours.close()
+    theirs.close()
+    is_free("up")
 
 
 def test_module_stays_while_it_has_a_socket(gate):
