@@ -343,7 +343,7 @@ failed:
 	kmqtt_uplink_wait(up);
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_BACKOFF);
 	mod_delayed_work(up->broker->wq, &up->life, msecs_to_jiffies(up->backoff * MSEC_PER_SEC));
-	/* its peer must not wait for what may never be possible; last, as others may kick us then */
+	/* its peer must not wait for what may never be possible; others may kick us then */
 	if (up->next_sock)
 		kmqtt_uplink_sock_close(up);
 }
