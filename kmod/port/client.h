@@ -29,7 +29,7 @@ struct socket;
 
 /* What a client may send before it is let in, in bytes (as Mosquitto). */
 #define KMQTT_CLIENT_CONNECT_MAX	100000
-#define KMQTT_GREETING_FREE		4096	/* bytes of a CONNECT that count nowhere */
+#define KMQTT_GREETING_FREE		16384	/* bytes of a CONNECT that count nowhere */
 
 /* Clients of a listener that have not been let in: then the oldest has to go. */
 #define KMQTT_CLIENT_PENDING_MAX	1024

@@ -356,7 +356,6 @@ static int kmqtt_client_check(struct kmqtt_client *c, struct kmqtt_greeting *g)
 	const struct kmqtt_connect *connect = &g->connect;
 	int ret;
 
-	g->client = c;
 	g->auth.broker = c->x.conn.broker;
 	g->auth.done = kmqtt_greeting_done;
 	g->auth.user = kmemdup_nul((const char *)connect->user_name.data,
@@ -422,13 +421,26 @@ static int kmqtt_connect_judge(struct kmqtt_client *c, const struct kmqtt_connec
 	return 0;
 }
 
+/* A long one counts, with what is copied of it, where it may wait. Return: 0 or a reason code */
+static u8 kmqtt_greeting_charge(struct kmqtt_client *c, struct kmqtt_greeting *g)
+{
+	if (g->body_len <= KMQTT_GREETING_FREE)
+		return 0;
+	if (!kmqtt_memory_charge(c->x.conn.broker, 2 * g->body_len)) {
+		c->why = "too much waits in the switch (memory_limit)";
+		return KMQTT_RC_QUOTA_EXCEEDED;
+	}
+	g->charged = 2 * g->body_len;
+	return 0;
+}
+
 /* Is it to be let in? Return: 0 or a reason code */
 static int kmqtt_connect_let_in(struct kmqtt_client *c, struct kmqtt_greeting *g)
 {
 	if (kmqtt_props_has(&g->connect.props, KMQTT_PROP_AUTH_METHOD))
-		return kmqtt_client_auth_begin(c, g);
+		return kmqtt_greeting_charge(c, g) ?: kmqtt_client_auth_begin(c, g);
 	if (g->connect.user_name.data && kmqtt_auth_has_users(c->x.conn.broker))
-		return kmqtt_client_check(c, g);
+		return kmqtt_greeting_charge(c, g) ?: kmqtt_client_check(c, g);
 	if (!c->conf->anonymous) {
 		c->why = "this listener lets in no one without a user name and password";
 		return g->connect.user_name.data ? KMQTT_RC_BAD_USER_NAME_OR_PASSWORD :
@@ -446,23 +458,13 @@ static void kmqtt_greeting_make_id(struct kmqtt_greeting *g)
 	snprintf(g->made, sizeof(g->made), "auto-%pUB", &uuid);
 }
 
-/* A long one counts against memory_limit, with what is copied of it, as it may wait for long. */
 static struct kmqtt_greeting *kmqtt_greeting_new(struct kmqtt_client *c, u32 len, const u8 *body)
 {
-	u32 charged = len > KMQTT_GREETING_FREE ? 2 * len : 0;
-	struct kmqtt_broker *broker = c->x.conn.broker;
-	struct kmqtt_greeting *g;
+	struct kmqtt_greeting *g = kvzalloc(struct_size(g, body, len), GFP_KERNEL);
 
-	if (charged && !kmqtt_memory_charge(broker, charged))
+	if (!g)
 		return NULL;
-	g = kvzalloc(struct_size(g, body, len), GFP_KERNEL);
-	if (!g) {
-		if (charged)
-			kmqtt_memory_uncharge(broker, charged);
-		return NULL;
-	}
 	g->client = c;
-	g->charged = charged;
 	g->body_len = len;
 	if (len)
 		memcpy(g->body, body, len);

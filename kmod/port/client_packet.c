@@ -250,7 +250,7 @@ static void kmqtt_client_suback(struct kmqtt_client *c, u8 type, struct kmqtt_su
 	/* the client must not be sent more than it takes (3.1.2-24) */
 	if (len < 0 || len > c->x.peer_max_packet)
 		return;
-	p = kmqtt_conn_reserve(&c->x.conn, len);
+	p = kmqtt_conn_reserve_counted(&c->x.conn, len);
 	if (!p)
 		return;
 	if (type == KMQTT_SUBACK)

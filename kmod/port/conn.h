@@ -382,6 +382,9 @@ void kmqtt_conn_release(struct kmqtt_conn *conn);
  */
 u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len);
 
+/** kmqtt_conn_reserve_counted() - likewise; what is long counts against memory_limit until sent */
+u8 *kmqtt_conn_reserve_counted(struct kmqtt_conn *conn, u32 len);
+
 /**
  * kmqtt_tx_head() - room for the head of a packet in a batch
  * @tx:		batch

@@ -57,24 +57,24 @@ static void kmqtt_chunk_free_list(struct list_head *list)
 		kmqtt_chunk_free(chunk);
 }
 
-/* For packets of our own. What is large stays as long as the client does not read: it counts. */
-static struct kmqtt_chunk *kmqtt_chunk_new_ctrl(struct kmqtt_broker *broker, u32 len)
+/* For packets of our own. @charged: against whose memory_limit they count; NULL: nobody's */
+static struct kmqtt_chunk *kmqtt_chunk_new_ctrl(struct kmqtt_broker *charged, u32 len)
 {
 	struct kmqtt_chunk *chunk;
 
-	if (len <= KMQTT_CHUNK_FREE)
+	if (!charged)
 		return kmqtt_chunk_new(max_t(u32, len, KMQTT_CHUNK_MIN));
-	if (!kmqtt_memory_charge(broker, len))
+	if (!kmqtt_memory_charge(charged, len))
 		return NULL;
 	chunk = kmqtt_chunk_new(len);
 	if (chunk)
-		chunk->charged = broker;
+		chunk->charged = charged;
 	else
-		kmqtt_memory_uncharge(broker, len);
+		kmqtt_memory_uncharge(charged, len);
 	return chunk;
 }
 
-u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len)
+static u8 *kmqtt_conn_make_room(struct kmqtt_conn *conn, struct kmqtt_broker *charged, u32 len)
 {
 	struct kmqtt_chunk *chunk = NULL;
 	u8 *p;
@@ -82,7 +82,7 @@ u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len)
 	if (!list_empty(&conn->ctrl))
 		chunk = list_last_entry(&conn->ctrl, struct kmqtt_chunk, link);
 	if (!chunk || chunk->cap - chunk->len < len) {
-		chunk = kmqtt_chunk_new_ctrl(conn->broker, len);
+		chunk = kmqtt_chunk_new_ctrl(charged, len);
 		if (!chunk) {
 			kmqtt_conn_fail(conn, ENOMEM, 0);
 			return NULL;
@@ -94,6 +94,17 @@ u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len)
 	chunk->packets++;
 	conn->ctrl_bytes += len;
 	return p;
+}
+
+u8 *kmqtt_conn_reserve(struct kmqtt_conn *conn, u32 len)
+{
+	return kmqtt_conn_make_room(conn, NULL, len);
+}
+
+/* A long one stays for as long as the peer does not read. */
+u8 *kmqtt_conn_reserve_counted(struct kmqtt_conn *conn, u32 len)
+{
+	return kmqtt_conn_make_room(conn, len > KMQTT_CHUNK_FREE ? conn->broker : NULL, len);
 }
 
 u8 *kmqtt_tx_head(struct kmqtt_tx *tx, u32 len)

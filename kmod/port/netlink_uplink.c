@@ -7,8 +7,6 @@
 #include "port/netlink.h"
 #include "port/netlink_uplink.h"
 
-atomic_t kmqtt_nl_uplink_generation = ATOMIC_INIT(1);
-
 int kmqtt_nl_uplink_fail(struct genl_info *info, const struct nlattr *name,
 			 const char *why, int err)
 {
@@ -312,7 +310,6 @@ int kmqtt_nl_uplink_new_doit(struct sk_buff *skb, struct genl_info *info)
 		if (err)	/* all or nothing */
 			kmqtt_uplink_del(kn, nla_data(name));
 	}
-	atomic_inc(&kmqtt_nl_uplink_generation);
 out:
 	kfree(conf);
 	return err;
@@ -365,6 +362,5 @@ int kmqtt_nl_uplink_del_doit(struct sk_buff *skb, struct genl_info *info)
 	err = kmqtt_uplink_del(kmqtt_nl_kn(info), nla_data(name));
 	if (err)
 		return kmqtt_nl_uplink_fail(info, name, NULL, err);
-	atomic_inc(&kmqtt_nl_uplink_generation);
 	return 0;
 }

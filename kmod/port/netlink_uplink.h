@@ -3,18 +3,8 @@
 #ifndef KMQTT_PORT_NETLINK_UPLINK_H
 #define KMQTT_PORT_NETLINK_UPLINK_H
 
-#include <linux/atomic.h>
-
 struct genl_info;
 struct nlattr;
-
-/**
- * kmqtt_nl_uplink_generation - counts the changes of what there is to show
- *
- * Uplinks and their topics come and go only by netlink; a dump during which
- * this changed is marked as interrupted.
- */
-extern atomic_t kmqtt_nl_uplink_generation;
 
 /**
  * kmqtt_nl_uplink_fail() - refuse a request about an uplink and say why

@@ -254,7 +254,7 @@ int kmqtt_nl_uplink_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 
 	if (ret)
 		return ret;
-	cb->seq = atomic_read(&kmqtt_nl_uplink_generation);
+	cb->seq = kmqtt_uplink_generation(kmqtt_nl_dump_kn(cb));
 	ret = kmqtt_uplink_walk(kmqtt_nl_dump_kn(cb), NULL, ctx->index,
 				kmqtt_nl_dump_uplink, &walk);
 	if (ret < 0)

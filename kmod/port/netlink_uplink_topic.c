@@ -80,7 +80,6 @@ int kmqtt_nl_uplink_topic_new_doit(struct sk_buff *skb, struct genl_info *info)
 				     &conf, &why);
 	if (err)
 		return kmqtt_nl_topic_fail(info, why, err);
-	atomic_inc(&kmqtt_nl_uplink_generation);
 	return 0;
 }
 
@@ -98,7 +97,6 @@ int kmqtt_nl_uplink_topic_del_doit(struct sk_buff *skb, struct genl_info *info)
 				     &conf, &why);
 	if (err)
 		return kmqtt_nl_topic_fail(info, why, err);
-	atomic_inc(&kmqtt_nl_uplink_generation);
 	return 0;
 }
 
@@ -183,7 +181,7 @@ int kmqtt_nl_uplink_topic_get_dumpit(struct sk_buff *skb,
 	struct kmqtt_nl_topic_walk walk = { .skb = skb, .cb = cb };
 	int err;
 
-	cb->seq = atomic_read(&kmqtt_nl_uplink_generation);
+	cb->seq = kmqtt_uplink_generation(kmqtt_nl_dump_kn(cb));
 	if (!name) {
 		kmqtt_nl_dump_all_topics(&walk);
 		return skb->len ?: walk.err;

@@ -23,6 +23,7 @@ int kmqtt_uplink_net_init(struct kmqtt_net *kn)
 {
 	INIT_LIST_HEAD(&kn->uplinks.list);
 	mutex_init(&kn->uplinks.lock);
+	kn->uplinks.generation = 1;
 	init_waitqueue_head(&kn->uplinks.idle);
 	return 0;
 }
@@ -46,6 +47,19 @@ struct kmqtt_uplink *kmqtt_uplink_find(struct kmqtt_net *kn, const char *name)
 	return up && !up->deleted ? up : NULL;
 }
 
+unsigned int kmqtt_uplink_generation(const struct kmqtt_net *kn)
+{
+	return READ_ONCE(kn->uplinks.generation);
+}
+
+void kmqtt_uplink_changed(struct kmqtt_net *kn)
+{
+	unsigned int next = kn->uplinks.generation + 1;
+
+	lockdep_assert_held(&kn->uplinks.lock);
+	WRITE_ONCE(kn->uplinks.generation, next ?: 1);
+}
+
 static void kmqtt_uplink_free(struct kmqtt_uplink *up)
 {
 	kmqtt_upconf_free(up->conf);
@@ -63,13 +77,16 @@ static void kmqtt_uplink_end_work(struct work_struct *work)
 {
 	struct kmqtt_uplink *up = container_of(work, struct kmqtt_uplink, end_work);
 	struct kmqtt_uplinks *all = &up->kn->uplinks;
+	struct completion *gone;
 
 	kmqtt_uplink_stop(up);
 	mutex_lock(&all->lock);
 	list_del(&up->list);
-	if (up->gone)
-		complete(up->gone);
+	gone = up->gone;
 	kmqtt_uplink_free(up);
+	/* it has let the module go */
+	if (gone)
+		complete(gone);
 	WRITE_ONCE(all->count, all->count - 1);
 	mutex_unlock(&all->lock);
 	wake_up_all(&all->idle);
@@ -81,8 +98,10 @@ static void kmqtt_uplink_end(struct kmqtt_uplink *up, bool abort)
 	mutex_lock(&up->lock);
 	up->deleted = true;
 	up->abort |= abort;
+	/* under the lock: ->end_work comes after it, and waits for ->life. And not twice */
+	if (!up->ending)
+		kmqtt_uplink_kick(up);
 	mutex_unlock(&up->lock);
-	kmqtt_uplink_kick(up);
 }
 
 void kmqtt_uplink_net_exit(struct kmqtt_net *kn)
@@ -179,6 +198,7 @@ int kmqtt_uplink_add(struct kmqtt_net *kn, const char *name,
 			ret = PTR_ERR(up);
 		} else {
 			list_add_tail(&up->list, &all->list);
+			kmqtt_uplink_changed(kn);
 			all->count++;
 		}
 	}
@@ -289,6 +309,7 @@ int kmqtt_uplink_del(struct kmqtt_net *kn, const char *name)
 	if (up) {
 		up->gone = &gone;
 		kmqtt_uplink_end(up, false);
+		kmqtt_uplink_changed(kn);
 	}
 	mutex_unlock(&kn->uplinks.lock);
 	if (!up)
@@ -399,7 +420,7 @@ static void kmqtt_uplink_view(struct kmqtt_uplink *up, struct kmqtt_uplink_view 
 	v->state = up->state;
 	v->since = up->since;
 	v->server = up->server;
-	v->attached = up->by_fd && link;
+	v->attached = up->by_fd && (link || up->starting);
 	v->tls = link && test_bit(KMQTT_CONN_TLS, &link->x.conn.flags);
 	if (up->state == KMQTT_UPLINK_BACKOFF && time_before(jiffies, up->retry_at))
 		v->retry_ms = jiffies_to_msecs(up->retry_at - jiffies);

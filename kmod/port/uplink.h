@@ -32,6 +32,8 @@ struct kmqtt_net;
  * @lock:	protects @list; held through each call of this header, but while
  *		kmqtt_uplink_del() waits
  * @count:	entries in @list, under @lock
+ * @generation:	counts the changes of what there is to show: uplinks and topics; not 0.
+ *		Written under @lock
  * @dying:	the namespace goes: nothing is added any more
  * @idle:	woken when one has gone from @list
  */
@@ -39,6 +41,7 @@ struct kmqtt_uplinks {
 	struct list_head list;
 	struct mutex lock;	/* the table */
 	unsigned int count;
+	unsigned int generation;
 	bool dying;
 	wait_queue_head_t idle;
 };
@@ -361,9 +364,16 @@ int kmqtt_uplink_set(struct kmqtt_net *kn, const char *name,
 		     const struct kmqtt_uplink_conf *conf, const char **why);
 
 /**
+ * kmqtt_uplink_generation() - of what there is to show, uplinks and their topics
+ *
+ * A dump during which it changed is interrupted. Context: any. Return: not 0.
+ */
+unsigned int kmqtt_uplink_generation(const struct kmqtt_net *kn);
+
+/**
  * kmqtt_uplink_del() - disconnect and forget it, with its session
  *
- * From then on nobody sees it. Waits until its socket is closed and all of it is gone, about a
+ * From then on it is not shown. Waits until its socket is closed and all of it is gone, about a
  * second; a process that has handed the socket over can make that last longer (it may hold its
  * lock, or have set SO_LINGER), and is not waited for: after ten seconds the rest goes by itself,
  * and until it has, there is no new uplink of that name.

@@ -17,6 +17,9 @@
 #include "port/net.h"
 #include "port/uplink_priv.h"
 
+/* Jiffies that one that is deleted has; a connection that is finished has a second. */
+#define KMQTT_UPLINK_GOODBYE	(2 * HZ)
+
 void kmqtt_uplink_kick(struct kmqtt_uplink *up)
 {
 	mod_delayed_work(up->broker->wq, &up->life, 0);
@@ -154,6 +157,12 @@ static void kmqtt_uplink_session_drop(struct kmqtt_uplink *up)
 
 /* When to try again, and where. */
 
+/* Of ->life itself: what waits for its end is a kick, and stays as early as it is. */
+static void kmqtt_uplink_later(struct kmqtt_uplink *up, unsigned long delay)
+{
+	queue_delayed_work(up->broker->wq, &up->life, delay);
+}
+
 static void kmqtt_uplink_wait(struct kmqtt_uplink *up)
 {
 	u32 ms;
@@ -227,7 +236,8 @@ static void kmqtt_uplink_ended(struct kmqtt_uplink *up, struct kmqtt_link *link)
 	const struct kmqtt_conn *conn = &link->x.conn;
 	bool wanted = up->bounce || up->next_sock || !up->want_up;
 
-	kmqtt_session_set_online(up->session, &up->port, false);
+	if (up->session)
+		kmqtt_session_set_online(up->session, &up->port, false);
 	kmqtt_uplink_ended_event(up, link);
 	kmqtt_uplink_count(up, KMQTT_UPSTAT(packets_received), conn->packets_received);
 	kmqtt_uplink_count(up, KMQTT_UPSTAT(packets_sent), conn->packets_sent);
@@ -332,8 +342,10 @@ static void kmqtt_uplink_start(struct kmqtt_uplink *up)
 		link->x.conn.error = -ret;
 		kmqtt_conn_close(&link->x.conn);
 	}
-	/* it has its socket: only now may anyone kick it */
+	/* it has its socket: only now may anyone kick it; who would have, before, is made up for */
 	rcu_assign_pointer(up->link, link);
+	if (!ret)
+		kmqtt_conn_kick(&link->x.conn);
 	return;
 failed:
 	up->last_error = -ret;
@@ -342,7 +354,7 @@ failed:
 	up->by_fd |= !!up->next_sock;
 	kmqtt_uplink_wait(up);
 	kmqtt_uplink_set_state(up, KMQTT_UPLINK_BACKOFF);
-	mod_delayed_work(up->broker->wq, &up->life, msecs_to_jiffies(up->backoff * MSEC_PER_SEC));
+	kmqtt_uplink_later(up, msecs_to_jiffies(up->backoff * MSEC_PER_SEC));
 	/* its peer must not wait for what may never be possible; others may kick us then */
 	if (up->next_sock)
 		kmqtt_uplink_sock_close(up);
@@ -364,9 +376,31 @@ static void kmqtt_uplink_decide(struct kmqtt_uplink *up)
 		kmqtt_uplink_set_state(up, KMQTT_UPLINK_WAIT_FD);
 	} else if (time_before(jiffies, up->retry_at)) {
 		kmqtt_uplink_set_state(up, KMQTT_UPLINK_BACKOFF);
-		mod_delayed_work(up->broker->wq, &up->life, up->retry_at - jiffies);
+		kmqtt_uplink_later(up, up->retry_at - jiffies);
 	} else {
 		kmqtt_uplink_start(up);
+	}
+}
+
+/*
+ * Nobody is to wait for what the link does not send any more, however long its end takes. One that
+ * is deleted has time to say good-bye, for which the link needs the session; then that goes first.
+ */
+static void kmqtt_uplink_retire(struct kmqtt_uplink *up)
+{
+	if (!up->deleted && up->want_up)
+		return;		/* it is only made anew */
+	if (up->session)
+		kmqtt_session_set_online(up->session, &up->port, false);
+	if (!up->deleted)
+		return;
+	if (!up->drop_at)
+		up->drop_at = (jiffies + KMQTT_UPLINK_GOODBYE) ?: 1;
+	if (time_before(jiffies, up->drop_at)) {
+		kmqtt_uplink_later(up, up->drop_at - jiffies);
+	} else {
+		kmqtt_uptopic_free_all(up);
+		kmqtt_uplink_session_drop(up);
 	}
 }
 
@@ -392,6 +426,7 @@ void kmqtt_uplink_life(struct work_struct *work)
 		up->bounce = true;
 		kmqtt_uplink_set_state(up, KMQTT_UPLINK_CLOSING);
 		kmqtt_conn_finish(&link->x.conn);
+		kmqtt_uplink_retire(up);
 	}
 	if (up->deleted && !rcu_access_pointer(up->link) && !up->ending) {
 		up->ending = true;

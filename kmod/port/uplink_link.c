@@ -137,6 +137,11 @@ static int kmqtt_link_connack(struct kmqtt_link *link, const struct kmqtt_fixed 
 	kept = conn->version == KMQTT_V31 ? !link->clean : ack.session_present;
 
 	mutex_lock(&up->lock);
+	if (up->state == KMQTT_UPLINK_CLOSING) {
+		/* its session may have gone, or be offline */
+		mutex_unlock(&up->lock);
+		return 0;
+	}
 	ret = kmqtt_link_take_props(link, &ack.props);
 	if (ret) {
 		mutex_unlock(&up->lock);

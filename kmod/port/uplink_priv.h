@@ -259,6 +259,7 @@ struct kmqtt_link {
  * @want_up:	it is switched on
  * @deleted:	it goes; written under uplinks->lock too
  * @ending:	->end_work is on its way
+ * @drop_at:	jiffies when the session of one that is deleted goes, if its link still has not
  * @starting:	->life makes a link of a socket of user space, without the lock
  * @abort:	do not wait for the peer when it goes
  * @bounce:	the connection is to be made anew
@@ -308,6 +309,7 @@ struct kmqtt_uplink {
 	bool deleted;
 	bool ending;
 	bool starting;
+	unsigned long drop_at;
 	bool abort;
 	bool bounce;
 	bool no_bridge;
@@ -394,7 +396,7 @@ void kmqtt_uplink_tune(struct kmqtt_uplink *up);
 /** kmqtt_uplink_sock_drop() - let go the socket whose turn has not come. uplink->lock held */
 void kmqtt_uplink_sock_drop(struct kmqtt_uplink *up);
 
-/** kmqtt_uplink_stop() - it has no link: no session, no ->life any more either. Sleeps */
+/** kmqtt_uplink_stop() - it is deleted and has no link: nor ->life any more. Sleeps */
 void kmqtt_uplink_stop(struct kmqtt_uplink *up);
 
 /** kmqtt_uplink_event() - tell who watches. Any context */
@@ -405,6 +407,9 @@ void kmqtt_uplink_event(struct kmqtt_uplink *up, u8 type, u8 reason, int error,
 void kmqtt_uplink_up_event(struct kmqtt_uplink *up);
 
 /* uplink.c */
+
+/** kmqtt_uplink_changed() - there is something else to show. uplinks->lock held */
+void kmqtt_uplink_changed(struct kmqtt_net *kn);
 
 /** kmqtt_uplink_find() - by name, if it is not deleted, or NULL. uplinks->lock held */
 struct kmqtt_uplink *kmqtt_uplink_find(struct kmqtt_net *kn, const char *name);

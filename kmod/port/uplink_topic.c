@@ -441,6 +441,8 @@ int kmqtt_uplink_topic_add(struct kmqtt_net *kn, const char *name,
 	mutex_unlock(&up->lock);
 	if (ret)
 		kmqtt_uptopic_free(t);
+	else
+		kmqtt_uplink_changed(kn);
 out:
 	mutex_unlock(&kn->uplinks.lock);
 	return ret;
@@ -470,6 +472,7 @@ int kmqtt_uplink_topic_del(struct kmqtt_net *kn, const char *name,
 		ret = 0;
 	}
 	mutex_unlock(&up->lock);
+	kmqtt_uplink_changed(kn);
 out:
 	mutex_unlock(&kn->uplinks.lock);
 	return ret;

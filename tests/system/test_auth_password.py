@@ -126,6 +126,18 @@ def test_who_waits_counts(broker, ident):
         wait_for(lambda: memory() < before + len(will.payload))
 
 
+@pytest.mark.broker(anonymous=True, memory_limit=50000, users={"joe": "secret"})
+def test_who_cannot_wait(broker, ident):
+    """A long CONNECT for which there is no memory is refused, and told why."""
+    client = broker.raw(5)
+    client.send(connect_packet(ident, username="joe", password=b"secret",
+                               will=Will("a/b", bytes(30000))))
+    assert client.connacked().reason == 0x97
+    assert attempt(broker, ident, "joe", "secret").connacked().reason == 0
+    with broker.netlink() as nl:
+        assert all(one["malformed"] == 0 for one in nl.dump("listener-get"))
+
+
 @pytest.fixture
 def many_files():
     """The test may open more files than is usual."""

@@ -521,6 +521,9 @@ def test_uplink_goes_while_its_socket_lingers(gate):
     gate.uplink(ours)
     ours.close()
     is_gone("up")
+    # nobody's messages wait for it, either
+    with inside(GATE), Netlink() as nl:
+        wait_for(lambda: nl.dump("session-get") == [])
     theirs.close()
     is_free("up")
 
