@@ -147,16 +147,28 @@ struct socket *kmqtt_sock_get(int fd, struct net *net, const char **why)
 	return ERR_PTR(ret);
 }
 
+/* Nobody is there to be told that all has been sent: it goes on without us, as it does after that. */
+static void kmqtt_sock_no_wait(struct sock *sk)
+{
+	lock_sock(sk);
+	if (sk->sk_lingertime)
+		sock_reset_flag(sk, SOCK_LINGER);
+	release_sock(sk);
+}
+
 void kmqtt_sock_put(struct socket *sock)
 {
 	/*
-	 * What kernel threads put is closed by one work item of the whole machine, and to close
-	 * it may take as long as a process has said (SO_LINGER): so it is done here and now.
+	 * What kernel threads put is closed by one work item of the whole machine, for which a
+	 * process must not be able to make it wait (SO_LINGER, the socket's lock): so it is done
+	 * here and now.
 	 */
-	if (current->flags & PF_KTHREAD)
+	if (current->flags & PF_KTHREAD) {
+		kmqtt_sock_no_wait(sock->sk);
 		__fput_sync(sock->file);
-	else
+	} else {
 		sockfd_put(sock);
+	}
 	module_put(THIS_MODULE);
 }
 

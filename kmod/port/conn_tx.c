@@ -84,7 +84,8 @@ static u8 *kmqtt_conn_make_room(struct kmqtt_conn *conn, struct kmqtt_broker *ch
 	if (!chunk || chunk->cap - chunk->len < len) {
 		chunk = kmqtt_chunk_new_ctrl(charged, len);
 		if (!chunk) {
-			kmqtt_conn_fail(conn, ENOMEM, 0);
+			kmqtt_conn_fail(conn, charged ? ENOBUFS : ENOMEM,
+					charged ? KMQTT_RC_QUOTA_EXCEEDED : 0);
 			return NULL;
 		}
 		list_add_tail(&chunk->link, &conn->ctrl);

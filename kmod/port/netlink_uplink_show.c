@@ -257,6 +257,8 @@ int kmqtt_nl_uplink_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	cb->seq = kmqtt_uplink_generation(kmqtt_nl_dump_kn(cb));
 	ret = kmqtt_uplink_walk(kmqtt_nl_dump_kn(cb), NULL, ctx->index,
 				kmqtt_nl_dump_uplink, &walk);
+	/* what changed before the walk began has changed between this part and the last one */
+	cb->seq = kmqtt_uplink_generation(kmqtt_nl_dump_kn(cb));
 	if (ret < 0)
 		return skb->len ?: ret;
 	ctx->index = ret;

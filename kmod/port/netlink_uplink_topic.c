@@ -184,10 +184,13 @@ int kmqtt_nl_uplink_topic_get_dumpit(struct sk_buff *skb,
 	cb->seq = kmqtt_uplink_generation(kmqtt_nl_dump_kn(cb));
 	if (!name) {
 		kmqtt_nl_dump_all_topics(&walk);
+		/* as in kmqtt_nl_uplink_get_dumpit() */
+		cb->seq = kmqtt_uplink_generation(kmqtt_nl_dump_kn(cb));
 		return skb->len ?: walk.err;
 	}
 	nla_strscpy(walk.uplink, name, sizeof(walk.uplink));
 	err = kmqtt_nl_dump_topics(&walk);
+	cb->seq = kmqtt_uplink_generation(kmqtt_nl_dump_kn(cb));
 	if (err)
 		return kmqtt_nl_fail(cb->extack, name, "no such uplink", err);
 	return skb->len ?: walk.err;

@@ -260,13 +260,18 @@ static int kmqtt_uplink_change_conf(struct kmqtt_uplink *up, const void *arg,
 
 static int kmqtt_uplink_change_up(struct kmqtt_uplink *up, const void *arg, const char **why)
 {
+	bool down = !up->want_up;
+
 	up->want_up = true;
 	up->retry_at = jiffies;
 	up->backoff = 0;
 	up->tried = 0;
-	if (up->conf->server_count && !rcu_access_pointer(up->link) && !up->next_sock &&
-	    !up->starting)
+	if (!up->conf->server_count || up->next_sock)
+		return 0;
+	if (!rcu_access_pointer(up->link) && !up->starting)
 		up->by_fd = false;
+	else if (down)
+		up->by_server = true;
 	return 0;
 }
 
@@ -274,6 +279,8 @@ static int kmqtt_uplink_change_down(struct kmqtt_uplink *up, const void *arg,
 				    const char **why)
 {
 	up->want_up = false;
+	/* though it may be switched on again before ->life has seen this */
+	up->bounce = rcu_access_pointer(up->link) || up->starting;
 	/* its peer must not wait for an uplink that may never come up again */
 	kmqtt_uplink_sock_drop(up);
 	return 0;

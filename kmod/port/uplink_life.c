@@ -254,6 +254,9 @@ static void kmqtt_uplink_ended(struct kmqtt_uplink *up, struct kmqtt_link *link)
 		}
 	}
 	up->bounce = false;
+	if (up->by_server)
+		up->by_fd = false;
+	up->by_server = false;
 	if (wanted)
 		up->retry_at = jiffies;
 	else if (!kmqtt_uplink_without_bridge(up, link))

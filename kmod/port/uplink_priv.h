@@ -265,6 +265,7 @@ struct kmqtt_link {
  * @bounce:	the connection is to be made anew
  * @no_bridge:	a server did not like bit 0x80
  * @by_fd:	the last connection was a socket from user space
+ * @by_server:	it ends, and the next one is to a server
  * @state:	&enum kmqtt_uplink_state
  * @since:	CLOCK_BOOTTIME second since which it is in @state
  * @server:	index of the current or next server
@@ -314,6 +315,7 @@ struct kmqtt_uplink {
 	bool bounce;
 	bool no_bridge;
 	bool by_fd;
+	bool by_server;
 	u8 state;
 	u64 since;
 	unsigned int server;

@@ -456,12 +456,16 @@ def test_others_end_while_one_waits(gate):
 
 
 def full(sock):
-    """Nothing more can be sent; and who closes it waits for what was, for as long as he likes."""
+    """Nothing more can be sent; and who closes it waits for what was, for as long as he likes.
+    Returns how much that is.
+    """
     sock.settimeout(1)
+    sent = 0
     with contextlib.suppress(TimeoutError):
         while True:
-            sock.send(bytes(100000))
+            sent += sock.send(bytes(100000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 10000))
+    return sent
 
 
 def test_others_end_while_one_lingers(gate):
@@ -487,7 +491,8 @@ def test_others_end_while_one_lingers(gate):
 
 
 def is_gone(name):
-    """An uplink that was deleted: the others are there, and its name is not free before its end."""
+    """An uplink that was deleted, whose socket is still held: the others are there, and its name is
+    not free before its end."""
     with inside(GATE), Netlink() as nl:
         nl.do("uplink-del", name=name)
         assert nl.dump("uplink-get") == []
@@ -513,24 +518,27 @@ def is_free(name):
         nl.do("uplink-del", name=name)
 
 
-def test_uplink_goes_while_its_socket_lingers(gate):
+def test_uplink_goes_though_its_socket_would_linger(gate):
     """Who deletes it does not wait for as long as a process has said, with all of generic netlink
-    behind him."""
+    behind him; and what was sent comes nevertheless."""
     ours, theirs = gate.pair("tcp")
-    full(ours)
+    sent = full(ours)
     gate.uplink(ours)
     ours.close()
-    is_gone("up")
-    # nobody's messages wait for it, either
     with inside(GATE), Netlink() as nl:
-        wait_for(lambda: nl.dump("session-get") == [])
-    theirs.close()
-    is_free("up")
+        nl.do("uplink-del", name="up")
+        assert nl.dump("session-get") == []
+        nl.do("uplink-new", name="up")
+        nl.do("uplink-del", name="up")
+    theirs.settimeout(60)
+    while data := theirs.recv(1 << 20):
+        sent -= len(data)
+    assert sent <= 0
 
 
 def test_uplink_is_served_while_its_socket_is_held(gate):
-    """Nor for as long as a process has the socket's lock. (Who hands a socket without kTLS over
-    does wait for it, himself.)
+    """Nobody waits for as long as a process has the socket's lock. (Who hands a socket without
+    kTLS over does, himself.)
     """
     ours, theirs = gate.pair("tls")
     slow = Slow()
@@ -548,6 +556,23 @@ def test_uplink_is_served_while_its_socket_is_held(gate):
         sender.join()
     ours.close()
     theirs.close()
+    is_free("up")
+
+
+def test_uplink_goes_while_its_socket_is_held(gate):
+    """Nor do any messages wait for it."""
+    peer, ours = gate.peer("tcp")
+    slow = Slow()
+    sender = held_by_sender(ours, slow)
+    try:
+        is_gone("up")
+        with inside(GATE), Netlink() as nl:
+            wait_for(lambda: nl.dump("session-get") == [])
+    finally:
+        slow.let_go()
+        sender.join()
+    ours.close()
+    peer.close()
     is_free("up")
 
 

@@ -117,7 +117,8 @@ def test_memory_comes_back(broker, topic):
         for reader in readers:
             reader.close()
         sender.disconnect()
-        wait_for(lambda: nl.do("switch-get")["memory"] <= before)
+        # what is said in $SYS may have become longer meanwhile
+        wait_for(lambda: nl.do("switch-get")["memory"] < before + 100000)
 
 
 def test_small_ones_behind_what_is_too_large(broker, topic):

@@ -131,6 +131,22 @@ def test_then_the_servers_again():
     ours.close()
 
 
+def test_up_before_it_is_down():
+    """The socket is still being closed when the uplink is switched on again: to its server."""
+    ours, theirs = tcp_pair()
+    with Fake() as fake, Uplink("fd", fake, up=False) as up:
+        up.set(fd=ours.fileno())
+        Peer(theirs).handshake()
+        up.wait(UP)
+        # the peer does not close its side, so it takes a while
+        up.set(admin_up=0)
+        up.set(admin_up=1)
+        fake.accept().handshake()
+        assert up.wait(UP, handed_over=0)
+    ours.close()
+    theirs.close()
+
+
 @pytest.mark.parametrize("split", [1, 7, 400])
 def test_tls_records_that_are_no_data(device, topic, split):
     """Tickets, which TLS 1.3 sends at any time, are let go, in one piece or in many."""
