@@ -147,7 +147,7 @@ struct socket *kmqtt_sock_get(int fd, struct net *net, const char **why)
 	return ERR_PTR(ret);
 }
 
-/* Nobody is there to be told that all has been sent: it goes on without us, as it does after that. */
+/* Nobody is there to be told that all has been sent. It goes on without us, as it would then. */
 static void kmqtt_sock_no_wait(struct sock *sk)
 {
 	lock_sock(sk);
