@@ -159,9 +159,8 @@ static void kmqtt_sock_no_wait(struct sock *sk)
 void kmqtt_sock_put(struct socket *sock)
 {
 	/*
-	 * What kernel threads put is closed by one work item of the whole machine, for which a
-	 * process must not be able to make it wait (SO_LINGER, the socket's lock): so it is done
-	 * here and now.
+	 * What kernel threads put is closed by one work item of the whole machine, which is not
+	 * to wait for what a process has in it or has said of it: so it is done here and now.
 	 */
 	if (current->flags & PF_KTHREAD) {
 		kmqtt_sock_no_wait(sock->sk);

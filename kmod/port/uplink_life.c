@@ -391,6 +391,8 @@ static void kmqtt_uplink_decide(struct kmqtt_uplink *up)
  */
 static void kmqtt_uplink_retire(struct kmqtt_uplink *up)
 {
+	unsigned long now = jiffies;
+
 	if (!up->deleted && up->want_up)
 		return;		/* it is only made anew */
 	if (up->session)
@@ -398,9 +400,9 @@ static void kmqtt_uplink_retire(struct kmqtt_uplink *up)
 	if (!up->deleted)
 		return;
 	if (!up->drop_at)
-		up->drop_at = (jiffies + KMQTT_UPLINK_GOODBYE) ?: 1;
-	if (time_before(jiffies, up->drop_at)) {
-		kmqtt_uplink_later(up, up->drop_at - jiffies);
+		up->drop_at = (now + KMQTT_UPLINK_GOODBYE) ?: 1;
+	if (time_before(now, up->drop_at)) {
+		kmqtt_uplink_later(up, up->drop_at - now);
 	} else {
 		kmqtt_uptopic_free_all(up);
 		kmqtt_uplink_session_drop(up);

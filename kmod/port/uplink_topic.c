@@ -472,7 +472,8 @@ int kmqtt_uplink_topic_del(struct kmqtt_net *kn, const char *name,
 		ret = 0;
 	}
 	mutex_unlock(&up->lock);
-	kmqtt_uplink_changed(kn);
+	if (!ret)
+		kmqtt_uplink_changed(kn);
 out:
 	mutex_unlock(&kn->uplinks.lock);
 	return ret;

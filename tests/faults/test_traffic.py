@@ -249,6 +249,7 @@ class Publisher(Patient, Peer):
         return self.number == count
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.broker(max_queued_messages=10000)
 @pytest.mark.parametrize("kind", ALLOCATIONS)
 def test_clients(broker, ident, topic, kind):
