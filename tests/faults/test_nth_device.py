@@ -127,7 +127,9 @@ def test_subscribe_and_unsubscribe(device, topic, pattern):
 def test_write(device, topic, qos, size):
     """What was taken comes, once, or at QoS 0 counts as dropped; nothing comes of what was not."""
     readers = [device(messages=100000).subscribe(topic, qos=2) for _ in range(2)]
-    readers.append(device(messages=100000).subscribe(f"{topic}/#", qos=2).subscribe("#", qos=2))
+    readers.append(device(messages=100000))
+    for number, pattern in enumerate([f"{topic}/#", "#"], 1):
+        readers[-1].subscribe(pattern, qos=2, sub_id=number)
     out = device()
     data = dev.record(topic, PAYLOADS[size], qos=qos, props=dev.user_prop("a", "b"))
     dropped = [0] * len(readers)

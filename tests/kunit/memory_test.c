@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What counts against memory_limit for as long as it is there. */
+#include <linux/rcupdate.h>
+
 #include "core/broker.h"
+#include "core/grace.h"
 #include "core/publish.h"
 #include "core/queue.h"
 #include "core/session.h"
@@ -77,9 +80,38 @@ static void group_counts_until_its_messages_have_gone(struct kunit *test)
 	KUNIT_EXPECT_LT(test, percpu_counter_sum(&b->memory), 9990);
 }
 
+#define LONG_NAMES	(64U << 20)
+
+struct going {
+	struct rcu_head rcu;
+	bool gone;
+};
+
+static void going_has_gone(struct rcu_head *rcu)
+{
+	kmqtt_grace_end(LONG_NAMES);
+	WRITE_ONCE(container_of(rcu, struct going, rcu)->gone, true);
+}
+
+/* Who makes more of what is on its way waits until it has gone, if it is much. */
+static void much_is_waited_for(struct kunit *test)
+{
+	struct going *going = kunit_kzalloc(test, sizeof(*going), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, going);
+	KUNIT_EXPECT_FALSE(test, kmqtt_grace_begin(100));
+	KUNIT_ASSERT_TRUE(test, kmqtt_grace_begin(LONG_NAMES));
+	call_rcu(&going->rcu, going_has_gone);
+	kmqtt_grace_wait();
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(going->gone));
+	/* in any case it must not be freed before */
+	rcu_barrier();
+}
+
 static struct kunit_case memory_cases[] = {
 	KUNIT_CASE(identifiers_count_as_memory),
 	KUNIT_CASE(group_counts_until_its_messages_have_gone),
+	KUNIT_CASE(much_is_waited_for),
 	{ }
 };
 
