@@ -187,7 +187,7 @@ int kmqtt_uplink_add(struct kmqtt_net *kn, const char *name,
 		*why = "there is an uplink of this name";
 		ret = -EEXIST;
 	} else if (kmqtt_uplink_any(kn, name)) {
-		*why = "the last uplink of this name still waits for its socket";
+		*why = "the last uplink of this name has not gone yet";
 		ret = -EBUSY;
 	} else if (all->count >= KMQTT_UPLINK_COUNT_MAX) {
 		*why = "there are 64 uplinks already";

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """An uplink as the tests see it, over netlink."""
 
+import errno
 import ipaddress
 import socket
 
@@ -30,12 +31,22 @@ class Uplink:
             conf["server"] = [server(*(s if isinstance(s, tuple) else (s.host, s.port)))
                               for s in servers]
         conf.setdefault("connect_timeout", 10)
-        self.nl.do("uplink-new", name=name, admin_up=0, **conf)
+        wait_for(lambda: self.made(admin_up=0, **conf), text="the last one of this name to go")
         self.gone = False
         for topic in topics:
             self.topic(*topic)
         if up:
             self.set(admin_up=1)
+
+    def made(self, **conf):
+        """uplink-del waits for ten seconds at most, in which a slow machine may not be done."""
+        try:
+            self.nl.do("uplink-new", name=self.name, **conf)
+        except kmqtt_nl.NlError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return False
+        return True
 
     def set(self, **conf):
         self.nl.do("uplink-set", name=self.name, **conf)
