@@ -6,6 +6,7 @@
  *	process many GIB		so many GiB through a ring
  */
 #include <kmqtt/kmqtt.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,8 +116,9 @@ static size_t filled(unsigned char *buf, unsigned int number, size_t max)
 /* So many messages from another process by way of a ring; they come whole, in order, and all. */
 static bool through_ring(size_t size, unsigned int count, size_t max)
 {
+	/* of the largest no more than half of memory_limit, which is 30 MB on armhf */
 	struct kmqtt_session_conf conf = {
-		.policy = KMQTT_POLICY_BLOCK, .max_queued_messages = 16,
+		.policy = KMQTT_POLICY_BLOCK, .max_queued_messages = 8,
 	};
 	struct kmqtt *k = opened(NULL, 0), *from;
 	unsigned char *want = malloc(max);
@@ -131,13 +133,18 @@ static bool through_ring(size_t size, unsigned int count, size_t max)
 	if (!pid) {
 		from = opened(NULL, 0);
 		for (i = 0; i < count; i++)
-			if (kmqtt_publish(from, "r/t", want, filled(want, i, max), 1))
+			if (kmqtt_publish(from, "r/t", want, filled(want, i, max), 1)) {
+				printf("# message %u is refused: %s\n", i, strerror(errno));
+				fflush(stdout);
 				_exit(1);
+			}
 		_exit(0);
 	}
 	for (; number < count; number++) {
-		if (kmqtt_receive(k, &msg, WAIT_MS) != 1)
+		if (kmqtt_receive(k, &msg, WAIT_MS) != 1) {
+			printf("# message %u does not come: %s\n", number, strerror(errno));
 			break;
+		}
 		if (msg.payload_len != filled(want, number, max) ||
 		    memcmp(msg.payload, want, msg.payload_len))
 			break;
