@@ -116,7 +116,7 @@ static size_t filled(unsigned char *buf, unsigned int number, size_t max)
 /* So many messages from another process by way of a ring; they come whole, in order, and all. */
 static bool through_ring(size_t size, unsigned int count, size_t max)
 {
-	/* of the largest no more than half of memory_limit, which is 30 MB on armhf */
+	/* of the largest about half of memory_limit, which is 30 MB on armhf */
 	struct kmqtt_session_conf conf = {
 		.policy = KMQTT_POLICY_BLOCK, .max_queued_messages = 8,
 	};
@@ -141,16 +141,22 @@ static bool through_ring(size_t size, unsigned int count, size_t max)
 		_exit(0);
 	}
 	for (; number < count; number++) {
-		if (kmqtt_receive(k, &msg, WAIT_MS) != 1) {
-			printf("# message %u does not come: %s\n", number, strerror(errno));
+		int got = kmqtt_receive(k, &msg, WAIT_MS);
+
+		if (got != 1) {
+			printf("# message %u does not come: %s\n", number,
+			       got ? strerror(errno) : "time-out");
 			break;
 		}
 		if (msg.payload_len != filled(want, number, max) ||
-		    memcmp(msg.payload, want, msg.payload_len))
+		    memcmp(msg.payload, want, msg.payload_len)) {
+			printf("# message %u is not what was sent\n", number);
 			break;
+		}
 	}
-	waitpid(pid, &status, 0);
+	/* first, so that it is not waited for by who is waited for */
 	kmqtt_close(k);
+	waitpid(pid, &status, 0);
 	free(want);
 	return number == count && !status;
 }

@@ -29,6 +29,7 @@ def purge():
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
+    # an array: its type, the sizes of a key and of a value, how many; by bpf() of x86-64, command 0
     array = struct.pack("=4I", 2, 4, 1 << 20, 384)
     file = libc.syscall(ctypes.c_long(321), 0, array, len(array))
     if file < 0:
