@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the tests share: see fixture.h. */
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <net/net_namespace.h>
 
 #include "core/trie.h"
@@ -202,6 +204,18 @@ struct kmqtt_msg *kmqtt_kunit_msg(struct kunit *test, const char *topic,
 	KUNIT_ASSERT_FALSE(test, IS_ERR(msg));
 	memcpy(kmqtt_msg_payload(msg), payload, desc.payload_len);
 	return msg;
+}
+
+void kmqtt_kunit_expire_in(struct kmqtt_msg *msg, s64 seconds)
+{
+	if (seconds >= 0) {
+		msg->expires = ktime_get_boottime_ns() + seconds * NSEC_PER_SEC;
+		return;
+	}
+	/* within the first second, and that is over */
+	msg->expires = 1;
+	while (!ktime_get_boottime_seconds())
+		msleep(20);
 }
 
 int kmqtt_peer_publish(struct kunit *test, struct kmqtt_peer *peer,

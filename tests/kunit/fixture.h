@@ -99,6 +99,14 @@ void kmqtt_peer_subscribe(struct kunit *test, struct kmqtt_peer *peer,
 struct kmqtt_msg *kmqtt_kunit_msg(struct kunit *test, const char *topic,
 				  const char *payload, u8 qos, bool retain);
 
+/**
+ * kmqtt_kunit_expire_in() - it expires in @seconds; negative: it has expired long ago
+ *
+ * What has expired makes room in a queue only when the coarse clock says so as well
+ * (session->next_expiry), which is behind by as long as a tick is late.
+ */
+void kmqtt_kunit_expire_in(struct kmqtt_msg *msg, s64 seconds);
+
 /** kmqtt_peer_publish() - publish it from @peer (or NULL: the switch itself) */
 int kmqtt_peer_publish(struct kunit *test, struct kmqtt_peer *peer,
 		       const char *topic, const char *payload, u8 qos);

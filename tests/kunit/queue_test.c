@@ -293,7 +293,7 @@ static void publish_expiring(struct kunit *test, const char *payload, s64 in)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", payload, 1, false);
 
-	msg->expires = ktime_get_boottime_ns() + in * NSEC_PER_SEC;
+	kmqtt_kunit_expire_in(msg, in);
 	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
 	kmqtt_msg_put(msg);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The retained store against a slow, obvious twin. */
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "core/message.h"
 #include "core/retain.h"
@@ -50,7 +49,7 @@ static void set_expiring(struct kunit *test, const char *topic, s64 in)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, topic, "x", 1, true);
 
-	msg->expires = ktime_get_boottime_ns() + in * NSEC_PER_SEC;
+	kmqtt_kunit_expire_in(msg, in);
 	KUNIT_ASSERT_EQ(test, keep(test, msg, 0), 0);
 	kmqtt_msg_put(msg);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Runs of messages: who gets them as they are, and what becomes of the others. */
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "core/run.h"
 #include "tests/kunit/fixture.h"
@@ -162,7 +161,7 @@ static void publish_expiring(struct kunit *test, const char *payload, s64 in)
 {
 	struct kmqtt_msg *msg = kmqtt_kunit_msg(test, "t", payload, 1, false);
 
-	msg->expires = ktime_get_boottime_ns() + in * NSEC_PER_SEC;
+	kmqtt_kunit_expire_in(msg, in);
 	KUNIT_EXPECT_EQ(test, kmqtt_publish(NULL, msg, NULL), 1);
 	kmqtt_msg_put(msg);
 }

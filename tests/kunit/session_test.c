@@ -639,12 +639,13 @@ static void attach_stops_the_expiry(struct kunit *test)
 	struct kmqtt_session_params params = named;
 	struct kmqtt_peer *peer;
 
-	params.expiry = 1;
+	/* long enough for it to be there again in time, on a slow machine too */
+	params.expiry = 3;
 	peer = kmqtt_peer_open(test, &params);
 	kmqtt_peer_detach(peer);
 	peer = kmqtt_peer_open(test, &params);
 	KUNIT_EXPECT_TRUE(test, peer->present);
-	msleep(1500);
+	msleep(3500);
 	flush_workqueue(kmqtt_kunit_broker(test)->wq);
 	KUNIT_EXPECT_TRUE(test, exists(test, "named"));
 }
