@@ -77,10 +77,11 @@ enum kmqtt_upsub_state {
  * @node:	in subs.tree, by filter
  * @todo:	in subs.todo if the server is to be told something, in subs.sent while
  *		it is being told, else empty
- * @maximal:	in subs.maximal if no other filter covers it: these are subscribed
+ * @wanted:	in subs.maximal or subs.covered, or empty: nobody wants it, or the server refuses it
  * @claims:	struct kmqtt_upclaim: who wants it
  * @state:	&enum kmqtt_upsub_state
  * @qos:	with which it was subscribed
+ * @maximal:	in subs.maximal
  * @forgotten:	nobody wanted it since it was subscribed: what its server has retained is kept
  *		here no more (uplink_retain.c), and has to be asked for again
  * @packet_id:	of the SUBSCRIBE or UNSUBSCRIBE that is on its way
@@ -90,10 +91,11 @@ enum kmqtt_upsub_state {
 struct kmqtt_upsub {
 	struct rb_node node;
 	struct list_head todo;
-	struct list_head maximal;
+	struct list_head wanted;
 	struct list_head claims;
 	u8 state;
 	u8 qos;
+	bool maximal;
 	bool forgotten;
 	u16 packet_id;
 	u16 len;
@@ -117,7 +119,8 @@ struct kmqtt_upclaim {
  * @tree:	by filter
  * @count:	entries in @tree
  * @active:	of them, KMQTT_UPSUB_ACTIVE
- * @maximal:	entries that are to be subscribed
+ * @maximal:	entries that no other one covers: these are to be subscribed
+ * @covered:	entries that one of @maximal brings
  * @todo:	entries with something to tell
  * @sent:	entries being told, in the order of their packets
  * @packets:	packets in @sent
@@ -127,6 +130,7 @@ struct kmqtt_upsubs {
 	u32 count;
 	u32 active;
 	struct list_head maximal;
+	struct list_head covered;
 	struct list_head todo;
 	struct list_head sent;
 	unsigned int packets;

@@ -58,11 +58,6 @@ static void kmqtt_upclaim_free(struct kmqtt_upclaim *c)
 	kfree(c);
 }
 
-static bool kmqtt_upsub_maximal(const struct kmqtt_upsub *e)
-{
-	return !list_empty(&e->maximal);
-}
-
 /* Does @a, if it is subscribed, make a subscription of @b superfluous? */
 static bool kmqtt_upsub_covers(const struct kmqtt_upsub *a, const struct kmqtt_upsub *b)
 {
@@ -82,6 +77,7 @@ void kmqtt_upsubs_init(struct kmqtt_upsubs *subs)
 {
 	subs->tree = RB_ROOT;
 	INIT_LIST_HEAD(&subs->maximal);
+	INIT_LIST_HEAD(&subs->covered);
 	INIT_LIST_HEAD(&subs->todo);
 	INIT_LIST_HEAD(&subs->sent);
 }
@@ -134,7 +130,7 @@ static struct kmqtt_upsub *kmqtt_upsubs_add(struct kmqtt_upsubs *subs,
 	if (!e)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&e->todo);
-	INIT_LIST_HEAD(&e->maximal);
+	INIT_LIST_HEAD(&e->wanted);
 	INIT_LIST_HEAD(&e->claims);
 	e->len = filter.len;
 	memcpy(e->filter, filter.data, filter.len);
@@ -164,7 +160,7 @@ static void kmqtt_upsub_settle(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 	if (e->state == KMQTT_UPSUB_SUBSCRIBING ||
 	    e->state == KMQTT_UPSUB_UNSUBSCRIBING)
 		return;
-	if (kmqtt_upsub_maximal(e))
+	if (e->maximal)
 		todo = e->state == KMQTT_UPSUB_NONE ||
 		       (known && (e->forgotten || e->qos != kmqtt_upsub_qos(e)));
 	else
@@ -179,22 +175,28 @@ static void kmqtt_upsub_settle(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 	}
 }
 
-/* Whether it is to be subscribed. An unused one must not be touched afterwards. */
+/* Somebody wants it: whether it is to be subscribed, or another one brings it. */
 static void kmqtt_upsub_set_maximal(struct kmqtt_upsubs *subs,
 				    struct kmqtt_upsub *e, bool maximal)
 {
-	if (maximal && !kmqtt_upsub_maximal(e))
-		list_add_tail(&e->maximal, &subs->maximal);
-	else if (!maximal)
-		list_del_init(&e->maximal);
+	if (list_empty(&e->wanted) || e->maximal != maximal)
+		list_move_tail(&e->wanted, maximal ? &subs->maximal : &subs->covered);
+	e->maximal = maximal;
 	kmqtt_upsub_settle(subs, e);
+}
+
+/* Nobody wants it any more, or it cannot be had; to be settled. */
+static void kmqtt_upsub_set_unwanted(struct kmqtt_upsub *e)
+{
+	list_del_init(&e->wanted);
+	e->maximal = false;
 }
 
 static bool kmqtt_upsubs_covered(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 {
 	struct kmqtt_upsub *m;
 
-	list_for_each_entry(m, &subs->maximal, maximal)
+	list_for_each_entry(m, &subs->maximal, wanted)
 		if (kmqtt_upsub_covers(m, e))
 			return true;
 	return false;
@@ -210,7 +212,7 @@ static void kmqtt_upsubs_promote(struct kmqtt_upsubs *subs, struct kmqtt_upsub *
 		return;
 	}
 	kmqtt_upsub_set_maximal(subs, e, true);
-	list_for_each_entry_safe(m, next, &subs->maximal, maximal)
+	list_for_each_entry_safe(m, next, &subs->maximal, wanted)
 		if (kmqtt_upsub_covers(e, m))
 			kmqtt_upsub_set_maximal(subs, m, false);
 }
@@ -219,15 +221,15 @@ static void kmqtt_upsubs_promote(struct kmqtt_upsubs *subs, struct kmqtt_upsub *
 static void kmqtt_upsubs_demote(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 {
 	struct kmqtt_view was = kmqtt_upsub_view(e);
-	struct rb_node *n;
+	struct kmqtt_upsub *o;
+	LIST_HEAD(covered);
 
-	for (n = rb_first(&subs->tree); n; n = rb_next(n)) {
-		struct kmqtt_upsub *o = rb_entry(n, struct kmqtt_upsub, node);
-
+	/* each is looked at once; what comes to subs->covered meanwhile is covered */
+	list_splice_init(&subs->covered, &covered);
+	while ((o = list_first_entry_or_null(&covered, struct kmqtt_upsub, wanted))) {
+		list_move_tail(&o->wanted, &subs->covered);
 		cond_resched();
-		if (o != e && kmqtt_upsub_used(o) && !kmqtt_upsub_maximal(o) &&
-		    o->state != KMQTT_UPSUB_REFUSED &&
-		    kmqtt_filter_covers(was, kmqtt_upsub_view(o)))
+		if (o != e && kmqtt_filter_covers(was, kmqtt_upsub_view(o)))
 			kmqtt_upsubs_promote(subs, o);
 	}
 }
@@ -286,7 +288,7 @@ static void kmqtt_upsubs_unclaimed(struct kmqtt_upsubs *subs, struct kmqtt_upsub
 		return;
 	}
 	e->forgotten = true;
-	list_del_init(&e->maximal);
+	kmqtt_upsub_set_unwanted(e);
 	if (e->state == KMQTT_UPSUB_REFUSED)
 		kmqtt_upsub_set_state(subs, e, KMQTT_UPSUB_NONE);
 	kmqtt_upsubs_demote(subs, e);
@@ -323,7 +325,6 @@ void kmqtt_upsubs_put_all(struct kmqtt_uptopic *t)
 		struct kmqtt_upclaim *c = kmqtt_upsub_claim(e, t);
 
 		next = rb_next(n);
-		/* each may have to be compared with all others */
 		cond_resched();
 		if (!c)
 			continue;
@@ -355,7 +356,7 @@ void kmqtt_upsubs_connected(struct kmqtt_uplink *up, bool session_present)
 
 		next = rb_next(n);
 		list_del_init(&e->todo);
-		list_del_init(&e->maximal);
+		kmqtt_upsub_set_unwanted(e);
 		known = known && session_present && !kmqtt_upsub_used(e);
 		kmqtt_upsub_set_state(subs, e, known ? KMQTT_UPSUB_ACTIVE : KMQTT_UPSUB_NONE);
 		kmqtt_upsub_settle(subs, e);
@@ -379,7 +380,7 @@ static unsigned int kmqtt_upsubs_pick(struct kmqtt_link *link, bool subscribe,
 	unsigned int n = 0;
 
 	list_for_each_entry_safe(e, next, &link->up->subs.todo, todo) {
-		if (kmqtt_upsub_maximal(e) != subscribe)
+		if (e->maximal != subscribe)
 			continue;
 		if (e->len + 3 > left) {
 			if (n)
@@ -543,7 +544,7 @@ static void kmqtt_upsub_answered(struct kmqtt_link *link, struct kmqtt_upsub *e,
 		kmqtt_upsub_refused(link, e, rc);
 		kmqtt_upsub_set_state(subs, e, kmqtt_upsub_used(e) ? KMQTT_UPSUB_REFUSED :
 				      KMQTT_UPSUB_NONE);
-		list_del_init(&e->maximal);
+		kmqtt_upsub_set_unwanted(e);
 		kmqtt_upsubs_demote(subs, e);
 	} else {
 		kmqtt_upsub_set_state(subs, e, KMQTT_UPSUB_NONE);
@@ -589,7 +590,7 @@ bool kmqtt_upsubs_expected(struct kmqtt_uplink *up, struct kmqtt_view topic)
 	bool ret = false;
 
 	mutex_lock(&up->subs_lock);
-	list_for_each_entry(e, &up->subs.maximal, maximal) {
+	list_for_each_entry(e, &up->subs.maximal, wanted) {
 		ret = kmqtt_topic_matches(kmqtt_upsub_view(e), topic);
 		if (ret)
 			break;
