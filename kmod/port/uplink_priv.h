@@ -56,8 +56,8 @@
 #define KMQTT_UPSTAT_COUNT (sizeof(struct kmqtt_uplink_stats) / sizeof(u64))
 
 /**
- * enum kmqtt_upsub_state - what the server knows of a filter
- * @KMQTT_UPSUB_NONE:	nothing
+ * enum kmqtt_upsub_state - what the server has said of a filter on this connection
+ * @KMQTT_UPSUB_NONE:	nothing, or that it is unsubscribed
  * @KMQTT_UPSUB_SUBSCRIBING: SUBSCRIBE sent
  * @KMQTT_UPSUB_ACTIVE:	SUBACK has come
  * @KMQTT_UPSUB_REFUSED: the server does not want it; not tried again before the
@@ -82,6 +82,9 @@ enum kmqtt_upsub_state {
  * @state:	&enum kmqtt_upsub_state
  * @qos:	with which it was subscribed
  * @maximal:	in subs.maximal
+ * @known:	a SUBSCRIBE was sent in the server's session, and no UNSUBACK has come: it has to
+ *		be unsubscribed before it is forgotten here. Also if the last SUBSCRIBE was refused,
+ *		for the subscription that an earlier one made may be there still.
  * @forgotten:	nobody wanted it since it was subscribed: what its server has retained is kept
  *		here no more (uplink_retain.c), and has to be asked for again
  * @packet_id:	of the SUBSCRIBE or UNSUBSCRIBE that is on its way
@@ -96,6 +99,7 @@ struct kmqtt_upsub {
 	u8 state;
 	u8 qos;
 	bool maximal;
+	bool known;
 	bool forgotten;
 	u16 packet_id;
 	u16 len;

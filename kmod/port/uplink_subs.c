@@ -154,21 +154,20 @@ static void kmqtt_upsub_set_state(struct kmqtt_upsubs *subs, struct kmqtt_upsub 
  */
 static void kmqtt_upsub_settle(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 {
-	bool known = e->state == KMQTT_UPSUB_ACTIVE;
 	bool todo;
 
 	if (e->state == KMQTT_UPSUB_SUBSCRIBING ||
 	    e->state == KMQTT_UPSUB_UNSUBSCRIBING)
 		return;
 	if (e->maximal)
-		todo = e->state == KMQTT_UPSUB_NONE ||
-		       (known && (e->forgotten || e->qos != kmqtt_upsub_qos(e)));
+		todo = e->state == KMQTT_UPSUB_NONE || e->forgotten ||
+		       e->qos != kmqtt_upsub_qos(e);
 	else
-		todo = known;
+		todo = e->known && e->state != KMQTT_UPSUB_REFUSED;
 	list_del_init(&e->todo);
 	if (todo) {
 		list_add_tail(&e->todo, &subs->todo);
-	} else if (!known && !kmqtt_upsub_used(e)) {
+	} else if (!kmqtt_upsub_used(e)) {
 		rb_erase(&e->node, &subs->tree);
 		subs->count--;
 		kfree(e);
@@ -337,9 +336,9 @@ void kmqtt_upsubs_put_all(struct kmqtt_uptopic *t)
 }
 
 /*
- * A server that has kept the session knows the filters that it knew; they are
- * subscribed again all the same, since retained messages may have changed.
- * Whatever was on its way is not known to have arrived.
+ * A server that has kept the session may know the filters that it was told of, and is told which
+ * of them need not be any more. Those that are wanted are subscribed again all the same, since
+ * retained messages may have changed. Whatever was on its way is not known to have arrived.
  */
 void kmqtt_upsubs_connected(struct kmqtt_uplink *up, bool session_present)
 {
@@ -350,15 +349,12 @@ void kmqtt_upsubs_connected(struct kmqtt_uplink *up, bool session_present)
 	subs->packets = 0;
 	for (n = rb_first(&subs->tree); n; n = next) {
 		struct kmqtt_upsub *e = rb_entry(n, struct kmqtt_upsub, node);
-		bool known = e->state == KMQTT_UPSUB_ACTIVE ||
-			     e->state == KMQTT_UPSUB_SUBSCRIBING ||
-			     e->state == KMQTT_UPSUB_UNSUBSCRIBING;
 
 		next = rb_next(n);
 		list_del_init(&e->todo);
 		kmqtt_upsub_set_unwanted(e);
-		known = known && session_present && !kmqtt_upsub_used(e);
-		kmqtt_upsub_set_state(subs, e, known ? KMQTT_UPSUB_ACTIVE : KMQTT_UPSUB_NONE);
+		kmqtt_upsub_set_state(subs, e, KMQTT_UPSUB_NONE);
+		e->known &= session_present;
 		kmqtt_upsub_settle(subs, e);
 	}
 	for (n = rb_first(&subs->tree); n; n = rb_next(n)) {
@@ -469,6 +465,7 @@ static bool kmqtt_upsubs_send_one(struct kmqtt_link *link, bool subscribe,
 	for (i = 0; i < n; i++) {
 		pick[i]->packet_id = packet_id;
 		pick[i]->forgotten &= !subscribe;
+		pick[i]->known |= subscribe;
 		pick[i]->qos = kmqtt_upsub_qos(pick[i]);
 		kmqtt_upsub_set_state(subs, pick[i], subscribe ? KMQTT_UPSUB_SUBSCRIBING :
 				      KMQTT_UPSUB_UNSUBSCRIBING);
@@ -548,6 +545,7 @@ static void kmqtt_upsub_answered(struct kmqtt_link *link, struct kmqtt_upsub *e,
 		kmqtt_upsubs_demote(subs, e);
 	} else {
 		kmqtt_upsub_set_state(subs, e, KMQTT_UPSUB_NONE);
+		e->known = false;
 	}
 	kmqtt_upsub_settle(subs, e);
 }

@@ -57,32 +57,31 @@ class Peer(Stream):
         body = self.expect(kind).body
         return int.from_bytes(body[:2], "big"), body[2] if len(body) > 2 else 0
 
-    def subscribed(self, codes=None):
-        """The next packet, a SUBSCRIBE, which is answered: {filter: options}."""
-        r = Reader(self.expect(SUBSCRIBE).body)
+    def subscription(self, kind):
+        """The next packet, a SUBSCRIBE or UNSUBSCRIBE: its identifier, {filter: options or None}."""
+        r = Reader(self.expect(kind).body)
         packet_id = r.take(2)
         if self.version == 5:
             r.props()
         out = {}
         while r.data:
             name = r.string().decode()
-            out[name] = r.number(1)
+            out[name] = r.number(1) if kind == SUBSCRIBE else None
+        return packet_id, out
+
+    def subscribed(self, codes=None):
+        """The next packet, a SUBSCRIBE, which is answered: {filter: options}."""
+        packet_id, out = self.subscription(SUBSCRIBE)
         codes = codes or [options & 3 for options in out.values()]
         self.send(packet(SUBACK, packet_id + (b"\0" if self.version == 5 else b"") + bytes(codes)))
         return out
 
     def unsubscribed(self):
         """The next packet, an UNSUBSCRIBE, which is answered: the filters."""
-        r = Reader(self.expect(UNSUBSCRIBE).body)
-        packet_id = r.take(2)
-        if self.version == 5:
-            r.props()
-        out = []
-        while r.data:
-            out.append(r.string().decode())
+        packet_id, out = self.subscription(UNSUBSCRIBE)
         self.send(packet(UNSUBACK, packet_id + (b"\0" + bytes(len(out)) if self.version == 5
                                                 else b"")))
-        return out
+        return list(out)
 
     def disconnected(self):
         """The next packet, a DISCONNECT: its reason code."""
