@@ -184,11 +184,14 @@ static void kmqtt_upsub_set_maximal(struct kmqtt_upsubs *subs,
 	kmqtt_upsub_settle(subs, e);
 }
 
-/* Nobody wants it any more, or it cannot be had; to be settled. */
-static void kmqtt_upsub_set_unwanted(struct kmqtt_upsub *e)
+/* Nobody wants it any more, or it cannot be had; to be settled. Return: was it maximal? */
+static bool kmqtt_upsub_set_unwanted(struct kmqtt_upsub *e)
 {
+	bool was = e->maximal;
+
 	list_del_init(&e->wanted);
 	e->maximal = false;
+	return was;
 }
 
 static bool kmqtt_upsubs_covered(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
@@ -216,7 +219,7 @@ static void kmqtt_upsubs_promote(struct kmqtt_upsubs *subs, struct kmqtt_upsub *
 			kmqtt_upsub_set_maximal(subs, m, false);
 }
 
-/* It has gone, or is worth less now: what it covered may need its own. */
+/* A maximal one has gone, or is worth less now: what it covered may need its own. */
 static void kmqtt_upsubs_demote(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 {
 	struct kmqtt_view was = kmqtt_upsub_view(e);
@@ -280,17 +283,17 @@ int kmqtt_upsubs_get(struct kmqtt_uptopic *t, struct kmqtt_view filter)
 static void kmqtt_upsubs_unclaimed(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e)
 {
 	if (kmqtt_upsub_used(e)) {
-		if (e->state != KMQTT_UPSUB_REFUSED) {
+		if (e->maximal) {
 			kmqtt_upsubs_demote(subs, e);
 			kmqtt_upsubs_promote(subs, e);
 		}
 		return;
 	}
 	e->forgotten = true;
-	kmqtt_upsub_set_unwanted(e);
 	if (e->state == KMQTT_UPSUB_REFUSED)
 		kmqtt_upsub_set_state(subs, e, KMQTT_UPSUB_NONE);
-	kmqtt_upsubs_demote(subs, e);
+	if (kmqtt_upsub_set_unwanted(e))
+		kmqtt_upsubs_demote(subs, e);
 	kmqtt_upsub_settle(subs, e);
 }
 
@@ -319,11 +322,12 @@ void kmqtt_upsubs_put_all(struct kmqtt_uptopic *t)
 	struct rb_node *n, *next;
 
 	mutex_lock(&t->up->subs_lock);
-	for (n = rb_first(&subs->tree); n; n = next) {
+	/* from the end: '#' and '+' sort first, and what they cover need not come up first */
+	for (n = rb_last(&subs->tree); n; n = next) {
 		struct kmqtt_upsub *e = rb_entry(n, struct kmqtt_upsub, node);
 		struct kmqtt_upclaim *c = kmqtt_upsub_claim(e, t);
 
-		next = rb_next(n);
+		next = rb_prev(n);
 		cond_resched();
 		if (!c)
 			continue;
@@ -360,6 +364,8 @@ void kmqtt_upsubs_connected(struct kmqtt_uplink *up, bool session_present)
 	for (n = rb_first(&subs->tree); n; n = rb_next(n)) {
 		struct kmqtt_upsub *e = rb_entry(n, struct kmqtt_upsub, node);
 
+		/* each may have to be compared with all others */
+		cond_resched();
 		if (kmqtt_upsub_used(e))
 			kmqtt_upsubs_promote(subs, e);
 	}
@@ -541,8 +547,8 @@ static void kmqtt_upsub_answered(struct kmqtt_link *link, struct kmqtt_upsub *e,
 		kmqtt_upsub_refused(link, e, rc);
 		kmqtt_upsub_set_state(subs, e, kmqtt_upsub_used(e) ? KMQTT_UPSUB_REFUSED :
 				      KMQTT_UPSUB_NONE);
-		kmqtt_upsub_set_unwanted(e);
-		kmqtt_upsubs_demote(subs, e);
+		if (kmqtt_upsub_set_unwanted(e))
+			kmqtt_upsubs_demote(subs, e);
 	} else {
 		kmqtt_upsub_set_state(subs, e, KMQTT_UPSUB_NONE);
 		e->known = false;
