@@ -36,6 +36,8 @@ KINDS = "failslab", "fail_page_alloc", "fail_usercopy"
 ERRORS = {errno.ENOMEM, errno.ENOBUFS, errno.EFAULT}
 # No call has as many allocations: a walk that does not end is a mistake.
 STEPS = 5000
+# As often a walk is made until it has met what it is for.
+WALKS = 10
 # Faults that are not to be few.
 MANY = 1 << 30
 # System calls by their numbers on x86-64.
@@ -207,11 +209,11 @@ def walk(case):
         def attempt(number):
             return nth.call(number, case.call)
 
-        try:
-            return walk_by(case, attempt, case.may, "steps")
-        except TooFew:
-            # a page of the interpreter's was in the way of the only one there is: not twice
-            return walk_by(case, attempt, case.may, "steps")
+        # a page of the interpreter's may be in the way of the only one there is: not each time
+        for _ in range(WALKS - 1):
+            with contextlib.suppress(TooFew):
+                return walk_by(case, attempt, case.may, "steps")
+        return walk_by(case, attempt, case.may, "steps")
 
 
 def fewest_steps(call, before=lambda: None):
