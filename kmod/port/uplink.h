@@ -375,8 +375,8 @@ unsigned int kmqtt_uplink_generation(const struct kmqtt_net *kn);
  *
  * From then on it is not shown. Waits until its socket is closed and all of it is gone, about a
  * second. That may last longer, as while a process that has handed the socket over holds its
- * lock, or a slow machine forgets thousands of filters; so after ten seconds, or when the caller
- * is killed, the rest goes by itself, and until it has, there is no new uplink of that name.
+ * lock; so after ten seconds, or when the caller is killed, the rest goes by itself, and until
+ * it has, there is no new uplink of that name.
  * Return: 0 or -ENOENT.
  */
 int kmqtt_uplink_del(struct kmqtt_net *kn, const char *name);

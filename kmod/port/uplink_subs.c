@@ -226,12 +226,12 @@ static void kmqtt_upsubs_demote(struct kmqtt_upsubs *subs, struct kmqtt_upsub *e
 	struct kmqtt_upsub *o;
 	LIST_HEAD(covered);
 
-	/* each is looked at once; what comes to subs->covered meanwhile is covered */
+	/* each is looked at once, and @e is not there; what comes to subs->covered is covered */
 	list_splice_init(&subs->covered, &covered);
 	while ((o = list_first_entry_or_null(&covered, struct kmqtt_upsub, wanted))) {
 		list_move_tail(&o->wanted, &subs->covered);
 		cond_resched();
-		if (o != e && kmqtt_filter_covers(was, kmqtt_upsub_view(o)))
+		if (kmqtt_filter_covers(was, kmqtt_upsub_view(o)))
 			kmqtt_upsubs_promote(subs, o);
 	}
 }
